@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/mechanism.h"
+
+#include <stddef.h>
+
+#include "core/health.h"
+#include "core/port.h"
+#include "core/text.h"
+
+#define TIGHT_NS 1000u      /* what the tight spin may take: some hand-overs' length */
+#define TIGHT_LOOKS_MIN 8u  /* where a hint is very slow, a few looks all the same */
+#define TIGHT_LOOKS_MAX 100u
+#define LOOK_EVERY_NS 8u    /* hints shorter than this are bunched up between two looks */
+#define RELAXES_MAX 10u
+#define RELAX_SAMPLE 256u
+#define TRIES 3             /* a trial disturbed by a preemption gets another chance */
+
+static const struct xsc_mechanism *const mechanisms[] = {
+#define XSC_ENTRY(id) &xsc_mech_##id,
+    XSC_MECHANISMS(XSC_ENTRY)
+#undef XSC_ENTRY
+};
+
+#define N_MECHANISMS ((uint32_t)(sizeof(mechanisms) / sizeof(mechanisms[0])))
+
+_Static_assert(sizeof(mechanisms) / sizeof(mechanisms[0]) <= XSC_MAX_MECHANISMS,
+               "the table outgrew the engine");
+
+const struct xsc_mechanism *const *xsc_mechanism_table(uint32_t *n)
+{
+    *n = N_MECHANISMS;
+    return mechanisms;
+}
+
+const char *xsc_state_name(uint32_t state)
+{
+    static const char *const names[] = {"CANDIDATE", "VALIDATING", "ACTIVE", "DEGRADED", "FAILED"};
+
+    return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
+}
+
+/* ---------------------------------------------------------------- the manager's lock ---- */
+
+/*
+ * The lock word holds the owner's process. A forked child inherits it taken by a thread
+ * that does not exist in the child: the owner is then another process, and the child takes
+ * it over, by compare-and-swap, so that of two of its threads one wins. Never waited for.
+ */
+bool xsc_manager_lock(struct xsc_engine *e)
+{
+    const uint64_t me = xsc_port_process();
+    uint64_t owner = 0;
+
+    do {
+        if (__atomic_compare_exchange_n(&e->manager, &owner, me, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+            return true;
+        }
+    } while (owner != me); /* owner was reloaded: try to take it from the other process */
+    return false;
+}
+
+void xsc_manager_unlock(struct xsc_engine *e)
+{
+    __atomic_store_n(&e->manager, 0, __ATOMIC_RELEASE);
+}
+
+/* ------------------------------------------------------------------- names and states ---- */
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    for (; *a && lower(*a) == lower(*b); a++, b++) {
+    }
+    return lower(*a) == lower(*b);
+}
+
+int xsc_engine_find(const struct xsc_engine *e, const char *name)
+{
+    (void)e;
+    for (uint32_t i = 0; i < N_MECHANISMS; i++) {
+        if (same_name(name, mechanisms[i]->name)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+void xsc_set_state(struct xsc_mech_state *s, enum xsc_state state, const char *reason)
+{
+    const uint32_t half = (__atomic_load_n(&s->reason_half, __ATOMIC_RELAXED) + 1) & 1;
+    struct xsc_text t = xsc_text_in(s->reason[half], XSC_REASON_SIZE);
+
+    xsc_text_put(&t, reason);
+    __atomic_store_n(&s->reason_half, half, __ATOMIC_RELEASE);
+    __atomic_store_n(&s->state, state, __ATOMIC_RELEASE);
+}
+
+/* ------------------------------------------------------------------------- the facts ---- */
+
+/* What one relax hint takes, best of a few runs: a preemption only ever adds. */
+static void measure_relax(struct xsc_engine *e)
+{
+    uint64_t best = UINT64_MAX;
+
+    for (int run = 0; run < 5; run++) {
+        const uint64_t start = e->clock.ticks();
+
+        for (uint32_t i = 0; i < RELAX_SAMPLE; i++) {
+            xsc_arch_relax();
+        }
+        const uint64_t ns = xsc_elapsed_ns(&e->clock, start, e->clock.ticks());
+
+        best = ns < best ? ns : best;
+    }
+    e->relax_ps = best * 1000 / RELAX_SAMPLE;
+
+    const uint64_t look_ps = e->relax_ps + 1000; /* a look is a nanosecond or so */
+    const uint64_t looks = TIGHT_NS * 1000ull / look_ps;
+    const uint64_t hints = LOOK_EVERY_NS * 1000ull / (e->relax_ps + 1);
+
+    __atomic_store_n(&e->tight_looks,
+                     (uint32_t)(looks > TIGHT_LOOKS_MAX   ? TIGHT_LOOKS_MAX
+                                : looks < TIGHT_LOOKS_MIN ? TIGHT_LOOKS_MIN
+                                                          : looks),
+                     __ATOMIC_RELAXED);
+    e->ctx.relaxes_per_look = (uint32_t)(hints > RELAXES_MAX ? RELAXES_MAX : hints < 1 ? 1 : hints);
+}
+
+static void find_facts(struct xsc_engine *e)
+{
+    struct xsc_clock_sources sources;
+
+    e->cpu = (struct xsc_cpu){0};
+    xsc_port_cpu(&e->cpu);
+    xsc_port_clocks(&sources);
+    xsc_clock_init(&e->clock, &e->cpu, &sources);
+    e->ctx.cpu = &e->cpu;
+    e->ctx.clock = &e->clock;
+    e->ctx.relaxes_per_look = 1;
+    /* Deadlines in ticks of a counter that is not used after all would mean nothing. */
+    e->cpu.counter_trusted = e->clock.hardware;
+    measure_relax(e);
+
+    e->n_mechs = N_MECHANISMS;
+    for (uint32_t i = 0; i < N_MECHANISMS; i++) {
+        const char *why = "";
+
+        e->mech[i].mech = mechanisms[i];
+        switch (mechanisms[i]->detect(&e->cpu, &why)) {
+        case XSC_ABSENT:
+            xsc_set_state(&e->mech[i], XSC_STATE_FAILED, why);
+            break;
+        case XSC_UNCERTAIN:
+            e->mech[i].uncertain = true;
+            xsc_set_state(&e->mech[i], XSC_STATE_CANDIDATE, why);
+            break;
+        case XSC_PRESENT:
+            xsc_set_state(&e->mech[i], XSC_STATE_CANDIDATE, "not tried yet");
+            break;
+        }
+    }
+}
+
+/* ----------------------------------------------------------------------------- trying ---- */
+
+void xsc_validate(struct xsc_engine *e, struct xsc_mech_state *s,
+                  const struct xsc_trial_plan *plan)
+{
+    char text[XSC_REASON_SIZE];
+    enum xsc_verdict v = XSC_BROKEN;
+
+    xsc_set_state(s, XSC_STATE_VALIDATING, "being tried");
+    /*
+     * A mechanism that works passes a whole trial without a miss; one disturbed by a
+     * preemption gets two more chances to. A fault won't go away.
+     */
+    for (int try = 0; try < TRIES; try++) {
+        xsc_trial_run(s->mech, &e->ctx, plan, &e->scratch, &s->trial);
+        s->tried = true;
+        v = xsc_trial_judge(s->mech, &s->trial, e->limits, text, sizeof(text));
+        if (s->trial.fault || v == XSC_GOOD || v == XSC_NO_SLEEP || v == XSC_UNPROVEN) {
+            break;
+        }
+    }
+    s->verdict = v;
+    s->bad_intervals = 0;
+    if (v == XSC_UNPROVEN) {
+        xsc_setback(s, xsc_port_now_ns());
+    }
+    xsc_set_state(s, v == XSC_BROKEN || v == XSC_SLOW ? XSC_STATE_FAILED
+                     : v == XSC_UNPROVEN              ? XSC_STATE_CANDIDATE
+                                                      : XSC_STATE_ACTIVE,
+                  text);
+}
+
+void xsc_setback(struct xsc_mech_state *s, uint64_t now_ns)
+{
+    const uint64_t quiet = XSC_QUIET_NS << (s->setbacks < 8 ? s->setbacks : 8);
+
+    s->setbacks++;
+    s->quiet_until_ns = now_ns + (quiet < XSC_QUIET_MAX_NS ? quiet : XSC_QUIET_MAX_NS);
+}
+
+bool xsc_engine_try(struct xsc_engine *e, uint32_t index, const struct xsc_trial_plan *plan)
+{
+    struct xsc_mech_state *s = &e->mech[index];
+    const char *why = "";
+
+    if (!xsc_manager_lock(e)) {
+        return false;
+    }
+    if (s->mech->detect(&e->cpu, &why) != XSC_ABSENT) {
+        xsc_validate(e, s, plan);
+    }
+    xsc_manager_unlock(e);
+    return true;
+}
+
+/* --------------------------------------------------------------------------- choosing ---- */
+
+static void choice_because(struct xsc_engine *e, const char *a, const char *b)
+{
+    struct xsc_text t = xsc_text_in(e->choice_reason, sizeof(e->choice_reason));
+
+    xsc_text_put(&t, a);
+    xsc_text_put(&t, b);
+}
+
+/* Can be waited with at all: there, and does not fault or lose wake-ups when tried. */
+static bool usable(struct xsc_engine *e, uint32_t i)
+{
+    struct xsc_mech_state *s = &e->mech[i];
+    const char *why = "";
+
+    if (s->mech->detect(&e->cpu, &why) == XSC_ABSENT) {
+        return false;
+    }
+    if (s->mech->traits & XSC_NEEDS_WAKE) {
+        xsc_set_state(s, XSC_STATE_FAILED, "ends only for writers that send an event: for locks, "
+                                           "not for a plain store");
+        return false;
+    }
+    xsc_validate(e, s, e->plan);
+    if (s->verdict == XSC_BROKEN) {
+        return false;
+    }
+    if (__atomic_load_n(&s->state, __ATOMIC_RELAXED) == XSC_STATE_FAILED) {
+        xsc_set_state(s, XSC_STATE_ACTIVE, "used because it was asked for, over a limit as it is");
+    }
+    return true;
+}
+
+/*
+ * The fallback is the first that polls without leaving the CPU: it needs nothing but
+ * coherent memory. Tried too, so that the numbers are there, and used whatever they are.
+ */
+static uint32_t find_fallback(struct xsc_engine *e)
+{
+    uint32_t last = e->n_mechs - 1;
+
+    for (uint32_t i = 0; i < e->n_mechs; i++) {
+        struct xsc_mech_state *s = &e->mech[i];
+
+        if (s->mech->traits & XSC_POLL && !(s->mech->traits & XSC_MAY_FAULT)) {
+            xsc_validate(e, s, e->plan);
+            if (xsc_fit(s)) {
+                return i;
+            }
+            last = i;
+        }
+    }
+    xsc_set_state(&e->mech[last], XSC_STATE_ACTIVE, "the last resort: nothing here passed");
+    return last;
+}
+
+/* The best that proves itself, before the fallback in order of preference; else that. */
+static uint32_t find_primary(struct xsc_engine *e, uint32_t fallback)
+{
+    if (e->cpu.cpus == 1) {
+        const int generic = xsc_engine_find(e, "GENERIC");
+
+        if (generic >= 0) {
+            xsc_validate(e, &e->mech[generic], e->plan);
+            choice_because(e, "one CPU to run on: whoever wakes us needs it", "");
+            return (uint32_t)generic;
+        }
+    }
+    for (uint32_t i = 0; i < fallback; i++) {
+        struct xsc_mech_state *s = &e->mech[i];
+
+        if (s->mech->traits & XSC_NEEDS_WAKE || s->uncertain ||
+            __atomic_load_n(&s->state, __ATOMIC_RELAXED) != XSC_STATE_CANDIDATE) {
+            continue;
+        }
+        xsc_validate(e, s, e->plan);
+        if (xsc_fit(s)) {
+            choice_because(e, "the best here that passed its trial", "");
+            return i;
+        }
+    }
+    choice_because(e, "nothing better here passed", "");
+    return fallback;
+}
+
+/* As asked, where that can be had. */
+static enum xsc_chose choose_asked(struct xsc_engine *e, const char *asked, uint32_t *primary)
+{
+    const int i = xsc_engine_find(e, asked);
+
+    if (i < 0) {
+        return XSC_CHOSE_UNKNOWN;
+    }
+    if (!usable(e, (uint32_t)i)) {
+        return XSC_CHOSE_OTHER;
+    }
+    choice_because(e, "asked for by name", "");
+    *primary = (uint32_t)i;
+    return XSC_CHOSE;
+}
+
+static void refuse(enum xsc_chose chose, struct xsc_engine *e, const char *asked,
+                   uint32_t primary)
+{
+    char line[XSC_REASON_SIZE + 64];
+    struct xsc_text t = xsc_text_in(e->refusal, sizeof(e->refusal));
+
+    e->asked_refused = true;
+    xsc_text_put(&t, "\"");
+    xsc_text_put(&t, asked);
+    if (chose == XSC_CHOSE_UNKNOWN) {
+        xsc_text_put(&t, "\" is not known here; known are");
+        for (uint32_t i = 0; i < e->n_mechs; i++) {
+            xsc_text_put(&t, i ? ", " : " ");
+            xsc_text_put(&t, e->mech[i].mech->name);
+        }
+    } else {
+        xsc_text_put(&t, "\" can't be used: ");
+        xsc_text_put(&t, xsc_reason(&e->mech[xsc_engine_find(e, asked)]));
+    }
+    t = xsc_text_in(line, sizeof(line));
+    xsc_text_put(&t, "xsc-wait: mechanism ");
+    xsc_text_put(&t, e->refusal);
+    xsc_text_put(&t, "; using ");
+    xsc_text_put(&t, e->mech[primary].mech->name);
+    xsc_port_say(line);
+}
+
+static bool is_primary(const struct xsc_engine *e, uint32_t choice, const char *asked)
+{
+    return !asked || xsc_engine_find(e, asked) == (int)XSC_PRIMARY(choice);
+}
+
+enum xsc_chose xsc_engine_choose(struct xsc_engine *e, const char *asked)
+{
+    enum xsc_chose result = XSC_CHOSE;
+    uint32_t choice = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
+
+    if (!choice && !xsc_manager_lock(e)) {
+        choice = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
+        if (!choice) {
+            return XSC_CHOSE_BUSY;
+        }
+    } else if (!choice) {
+        choice = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
+        if (choice) { /* made between our look and our lock */
+            xsc_manager_unlock(e);
+        }
+    }
+    if (choice) {
+        return asked && xsc_engine_find(e, asked) < 0 ? XSC_CHOSE_UNKNOWN
+               : is_primary(e, choice, asked)         ? XSC_CHOSE
+                                                      : XSC_CHOSE_EARLIER;
+    }
+
+    find_facts(e);
+    const uint32_t fallback = find_fallback(e);
+    uint32_t primary = fallback;
+
+    if (asked) {
+        result = choose_asked(e, asked, &primary);
+    }
+    if (!asked || result != XSC_CHOSE) {
+        primary = find_primary(e, fallback);
+    }
+    if (result != XSC_CHOSE) {
+        refuse(result, e, asked, primary);
+    }
+    /* Release: whoever sees the choice sees the facts, the clock and the states behind it. */
+    __atomic_store_n(&e->chosen, XSC_CHOICE(primary, fallback), __ATOMIC_RELEASE);
+    xsc_manager_unlock(e);
+    return result;
+}

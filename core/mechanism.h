@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/mechanism.h - the mechanisms of this machine: found, tried, chosen, watched
+ *
+ * An engine is everything the library knows; a process (or a kernel) has one. Reading it
+ * on the wait path costs one acquire load of `chosen`. Changing it (choosing, health) is
+ * done by whoever gets the manager's lock, on a slow wait or in xsc_init(); nobody ever
+ * waits for that lock.
+ */
+#ifndef XSC_CORE_MECHANISM_H
+#define XSC_CORE_MECHANISM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/clock.h"
+#include "core/cpu.h"
+#include "core/stats.h"
+#include "core/validate.h"
+#include "mech/mech.h"
+
+/*
+ * CANDIDATE    known to the library; not tried on this machine yet
+ * VALIDATING   being tried
+ * ACTIVE       passed its trial: in use, or fit for it
+ * DEGRADED     in use, and its last health interval was bad
+ * FAILED       not there, or failed its trial, or rolled back: the reason says which
+ */
+enum xsc_state {
+    XSC_STATE_CANDIDATE,
+    XSC_STATE_VALIDATING,
+    XSC_STATE_ACTIVE,
+    XSC_STATE_DEGRADED,
+    XSC_STATE_FAILED,
+};
+
+#define XSC_MAX_MECHANISMS 8
+#define XSC_REASON_SIZE 160
+
+struct xsc_mech_state {
+    const struct xsc_mechanism *mech;
+    uint32_t state;   /* enum xsc_state; stored with release after the reason */
+    uint32_t verdict; /* enum xsc_verdict, of the last trial */
+    bool tried;       /* trial is filled in */
+    bool uncertain;   /* nobody could say whether it is there: tried only by name */
+    struct xsc_trial trial;
+
+    /* Health. */
+    uint32_t bad_intervals; /* in a row */
+    uint32_t setbacks;      /* roll backs, and trials that could not be finished */
+    uint64_t quiet_until_ns; /* after a setback: not tried again before this */
+
+    /*
+     * For people. Written into the half not in use, then switched to, so a reader that
+     * takes its time to copy is safe unless it sleeps through two changes of state.
+     */
+    char reason[2][XSC_REASON_SIZE];
+    uint32_t reason_half;
+};
+
+/* The chosen pair, packed so that it is read and replaced whole. 0: nothing chosen yet. */
+#define XSC_CHOICE(primary, fallback) (0x10000u | (uint32_t)(fallback) << 8 | (uint32_t)(primary))
+#define XSC_PRIMARY(choice) ((choice) & 0xffu)
+#define XSC_FALLBACK(choice) ((choice) >> 8 & 0xffu)
+
+struct xsc_health_mark {
+    uint64_t next_ns;         /* when the running interval ends; 0: none runs */
+    struct xsc_counts before; /* the counts when it began */
+};
+
+struct xsc_engine {
+    uint32_t chosen;      /* XSC_CHOICE; stored with release once all below is ready */
+    uint64_t manager;     /* xsc_port_process() of who holds the lock; 0: nobody */
+    uint32_t tight_looks; /* looks of the tight spin: about a microsecond of relax hints */
+    struct xsc_cpu cpu;
+    struct xsc_clock clock;
+    struct xsc_mech_ctx ctx;
+    uint64_t relax_ps; /* one relax hint, in picoseconds, as measured */
+
+    const struct xsc_limits *limits;
+    const struct xsc_trial_plan *plan; /* the short one */
+    uint64_t health_ns;                /* length of a health interval */
+
+    uint32_t n_mechs;
+    bool asked_refused; /* a mechanism was asked for by name and can't be had */
+    struct xsc_mech_state mech[XSC_MAX_MECHANISMS];
+    char choice_reason[XSC_REASON_SIZE]; /* why the primary is the primary */
+    char refusal[XSC_REASON_SIZE];       /* why what was asked for was refused */
+
+    struct xsc_health_mark health;
+    struct xsc_stats_table stats;
+    struct xsc_trial_scratch scratch;
+};
+
+/* Static initialiser: everything else is found out by xsc_engine_choose(). */
+#define XSC_ENGINE_INIT                                                                            \
+    {                                                                                              \
+        .tight_looks = 100, .limits = &xsc_default_limits, .plan = &xsc_short_plan,                \
+        .health_ns = 10000000000u                                                                  \
+    }
+
+/* ------------------------------------------------------------------------- choosing ---- */
+
+enum xsc_chose {
+    XSC_CHOSE,         /* a choice is in place, and it is what was asked for, if anything was */
+    XSC_CHOSE_OTHER,   /* in place, but the mechanism asked for can't be had: its reason says why */
+    XSC_CHOSE_UNKNOWN, /* in place, but there is no mechanism of that name */
+    XSC_CHOSE_EARLIER, /* made before this call, and it is another than the one asked for */
+    XSC_CHOSE_BUSY,    /* being made by another thread, or by the one we have interrupted */
+};
+
+/*
+ * Finds the CPU's facts, calibrates, tries mechanisms in order of preference and settles on
+ * primary and fallback. asked: a mechanism's name in any case, or NULL for the best.
+ */
+enum xsc_chose xsc_engine_choose(struct xsc_engine *e, const char *asked);
+
+/* Tries one mechanism, as the probe does; its state and trial are updated. False: busy. */
+bool xsc_engine_try(struct xsc_engine *e, uint32_t index, const struct xsc_trial_plan *plan);
+
+/* The mechanism of that name, in any case; -1 where there is none. */
+int xsc_engine_find(const struct xsc_engine *e, const char *name);
+
+/* Every mechanism of this architecture, best first. *n: how many. */
+const struct xsc_mechanism *const *xsc_mechanism_table(uint32_t *n);
+
+/* "CANDIDATE", ... */
+const char *xsc_state_name(uint32_t state);
+
+/* ------------------------------------------------------------- for the core's files ---- */
+
+bool xsc_manager_lock(struct xsc_engine *e);
+void xsc_manager_unlock(struct xsc_engine *e);
+
+/* Sets the reason, then the state. */
+void xsc_set_state(struct xsc_mech_state *s, enum xsc_state state, const char *reason);
+
+/* The reason now in force. */
+static inline const char *xsc_reason(const struct xsc_mech_state *s)
+{
+    return s->reason[__atomic_load_n(&s->reason_half, __ATOMIC_ACQUIRE) & 1];
+}
+
+/* Tries s and sets its state by the verdict. The manager's lock is held. */
+void xsc_validate(struct xsc_engine *e, struct xsc_mech_state *s,
+                  const struct xsc_trial_plan *plan);
+
+/* Notes one more setback, and with it a quiet time that doubles with each. */
+void xsc_setback(struct xsc_mech_state *s, uint64_t now_ns);
+
+/* Whether its last trial makes it fit to be chosen without being asked for. */
+static inline bool xsc_fit(const struct xsc_mech_state *s)
+{
+    return s->tried && s->verdict == XSC_GOOD && !(s->mech->traits & XSC_NEEDS_WAKE);
+}
+
+#endif /* XSC_CORE_MECHANISM_H */

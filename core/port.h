@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/port.h - the seam: everything the core needs from its surroundings
+ *
+ * A port is one file (user/linux.c, user/posix.c) that defines these functions. The core
+ * is linked against one port; unit tests link it against a fake one with a fake clock.
+ */
+#ifndef XSC_CORE_PORT_H
+#define XSC_CORE_PORT_H
+
+#include <stdint.h>
+
+struct xsc_cpu;
+struct xsc_clock_sources;
+struct xsc_peer;
+
+/* The OS's monotonic clock in ns: what a caller's timeout is measured by. */
+uint64_t xsc_port_now_ns(void);
+
+/* CPU time that the calling thread has used, in ns; 0 where the OS can't tell. */
+uint64_t xsc_port_cpu_ns(void);
+
+/* The two clocks that core/clock.h chooses from. */
+void xsc_port_clocks(struct xsc_clock_sources *sources);
+
+/* Fills in the facts of core/cpu.h. *cpu is zeroed before. */
+void xsc_port_cpu(struct xsc_cpu *cpu);
+
+/*
+ * Runs fn(arg) where a faulting instruction does no harm to the process. Returns 0 when
+ * fn came back, else the number of the signal (or the exception) that it raised; -1 where
+ * such a trial can't be made here.
+ */
+int xsc_port_try(void (*fn)(void *), void *arg);
+
+/*
+ * Runs xsc_peer_main(peer) on another CPU until xsc_port_peer_stop(). Returns 0, or -1
+ * with peer->trouble set where there is no other CPU or no way to run something on it.
+ */
+int xsc_port_peer_start(struct xsc_peer *peer);
+void xsc_port_peer_stop(struct xsc_peer *peer);
+
+/* Offers the CPU to others; sleeps about ns. Neither is a cancellation point. */
+void xsc_port_yield(void);
+void xsc_port_nap(uint64_t ns);
+
+/* Tells the person who runs the process, once: one line without a newline. */
+void xsc_port_say(const char *line);
+
+/* A small number that differs between threads (or CPUs): where to look for a free slot. */
+uint32_t xsc_port_slot_hint(void);
+
+/* Differs between a process and its forked child. Called only while something is amiss. */
+uint64_t xsc_port_process(void);
+
+#endif /* XSC_CORE_PORT_H */

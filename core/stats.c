@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/stats.h"
+
+#include <stddef.h>
+
+struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint)
+{
+    for (uint32_t i = 0; i < XSC_SLOT_PROBES; i++) {
+        struct xsc_slot *s = &t->slot[(hint + i) % XSC_SLOTS];
+
+        /*
+         * Acquire pairs with the last owner's release, so that its counts are the ones we
+         * add to. The load first keeps a taken slot's line from being torn from its owner.
+         */
+        if (!__atomic_load_n(&s->claimed, __ATOMIC_RELAXED) &&
+            !__atomic_exchange_n(&s->claimed, 1, __ATOMIC_ACQUIRE)) {
+            return s;
+        }
+    }
+    __atomic_fetch_add(&t->uncounted, 1, __ATOMIC_RELAXED);
+    return &t->nobodys;
+}
+
+static uint64_t get(const uint64_t *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static void sum_slot(const struct xsc_counts *n, struct xsc_counts *sum)
+{
+    const uint64_t min = get(&n->min_ns_plus), max = get(&n->max_ns), over = get(&n->max_over_ns);
+
+    sum->total += get(&n->total);
+    sum->changed += get(&n->changed);
+    sum->timeouts += get(&n->timeouts);
+    sum->deep += get(&n->deep);
+    sum->shallow += get(&n->shallow);
+    sum->watched += get(&n->watched);
+    sum->hw_waits += get(&n->hw_waits);
+    sum->woken += get(&n->woken);
+    sum->expired += get(&n->expired);
+    sum->late += get(&n->late);
+    sum->spurious += get(&n->spurious);
+    sum->limited += get(&n->limited);
+    sum->overslept += get(&n->overslept);
+    sum->sum_ns += get(&n->sum_ns);
+    sum->max_ns = max > sum->max_ns ? max : sum->max_ns;
+    sum->max_over_ns = over > sum->max_over_ns ? over : sum->max_over_ns;
+    if (min && (!sum->min_ns_plus || min < sum->min_ns_plus)) {
+        sum->min_ns_plus = min;
+    }
+}
+
+void xsc_stats_sum(const struct xsc_stats_table *t, struct xsc_counts *sum,
+                   struct xsc_histogram *waits)
+{
+    *sum = (struct xsc_counts){0};
+    if (waits) {
+        *waits = (struct xsc_histogram){{0}};
+    }
+    for (uint32_t i = 0; i < XSC_SLOTS; i++) {
+        sum_slot(&t->slot[i].n, sum);
+        for (uint32_t b = 0; waits && b < XSC_HIST_BUCKETS; b++) {
+            waits->count[b] += __atomic_load_n(&t->slot[i].waits.count[b], __ATOMIC_RELAXED);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/stats.h - counting waits without slowing them
+ *
+ * A slow wait claims a slot before it starts to watch, when time is free anyway, with one
+ * atomic exchange. From then to its end the slot has one writer, so what is counted after
+ * the awaited store, when every nanosecond is latency, are plain loads and stores. Waits
+ * that nest (a signal handler), or that meet a slot taken, claim another one; where none is
+ * free the wait writes to a slot that nobody reads, and only `uncounted` tells of it. A
+ * thread killed or a longjmp taken in mid-wait leaves its slot claimed for good: counts stay
+ * right, there is one slot less.
+ */
+#ifndef XSC_CORE_STATS_H
+#define XSC_CORE_STATS_H
+
+#include <stdint.h>
+
+#include "core/histogram.h"
+
+#define XSC_SLOTS 64 /* a power of two */
+#define XSC_SLOT_PROBES 8
+
+struct xsc_counts {
+    uint64_t total;       /* slow waits that ended */
+    uint64_t changed;     /* ... with the condition met */
+    uint64_t timeouts;    /* ... at their own deadline */
+    uint64_t deep;        /* ... that used a hardware monitor */
+    uint64_t shallow;     /* ... that only spun */
+    uint64_t watched;     /* ... that outlasted the tight spin: the histogram's population */
+    uint64_t hw_waits;    /* returns from a mechanism's wait() */
+    uint64_t woken;       /* ... with the condition met before the slice's end */
+    uint64_t expired;     /* ... at the slice's end, with the condition unmet */
+    uint64_t late;        /* ... met, but only at the slice's end: a store that was missed? */
+    uint64_t spurious;    /* ... early and unmet, and not by the OS's limit */
+    uint64_t limited;     /* ... early and unmet, by the OS's limit */
+    uint64_t overslept;   /* of the expired, those later than the health limit allows */
+    uint64_t sum_ns;      /* time spent in watched waits */
+    uint64_t max_ns;      /* the longest of them */
+    uint64_t min_ns_plus; /* the shortest, plus one; 0 for none */
+    uint64_t max_over_ns; /* the furthest past a slice's end */
+};
+
+struct xsc_slot {
+    uint32_t claimed; /* 0 or 1 */
+    struct xsc_counts n;
+    struct xsc_histogram waits; /* ns of watched waits */
+} __attribute__((aligned(128)));
+
+struct xsc_stats_table {
+    struct xsc_slot slot[XSC_SLOTS];
+    struct xsc_slot nobodys; /* written by many at once, read by nobody */
+    uint64_t uncounted;      /* waits that had to use it */
+};
+
+/* A slot of one's own, or nobody's. hint: where to look first. */
+struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint);
+
+static inline void xsc_slot_release(struct xsc_slot *s)
+{
+    __atomic_store_n(&s->claimed, 0, __ATOMIC_RELEASE);
+}
+
+/* One writer at a time, readers any time: relaxed, so never torn, and never an RMW. */
+static inline void xsc_count(uint64_t *counter, uint64_t by)
+{
+    __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + by, __ATOMIC_RELAXED);
+}
+
+static inline void xsc_count_max(uint64_t *counter, uint64_t value)
+{
+    if (value > __atomic_load_n(counter, __ATOMIC_RELAXED)) {
+        __atomic_store_n(counter, value, __ATOMIC_RELAXED);
+    }
+}
+
+/* For values that are never 0: 0 stands for none yet. */
+static inline void xsc_count_min(uint64_t *counter, uint64_t value)
+{
+    const uint64_t old = __atomic_load_n(counter, __ATOMIC_RELAXED);
+
+    if (!old || value < old) {
+        __atomic_store_n(counter, value, __ATOMIC_RELAXED);
+    }
+}
+
+/* The sum over all slots, of some recent moment. waits may be NULL. */
+void xsc_stats_sum(const struct xsc_stats_table *t, struct xsc_counts *sum,
+                   struct xsc_histogram *waits);
+
+#endif /* XSC_CORE_STATS_H */

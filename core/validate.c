@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/validate.h"
+
+#include <stddef.h>
+
+#include "core/clock.h"
+#include "core/port.h"
+#include "core/text.h"
+
+#define MIN_SAMPLES 16           /* of each kind, whatever the budget says */
+#define MISS_MARGIN_NS 20000     /* a store this long before the slice's end was not a near thing */
+#define NOP_NS 300               /* quicker than this, with two clock reads, nothing was entered */
+#define DELAY_STEP_NS 300        /* the peer stores 0, 1, 2 or 3 steps after it was asked */
+
+/*
+ * Thresholds tell a mechanism that works from one that traps on every use or oversleeps.
+ * They are not performance goals: 5 us is a hundred times what returning takes, and about
+ * the price of one exit to a hypervisor; 20 us for a store to be noticed is where a futex
+ * starts to be as good. The maxima leave room for a preempted vCPU.
+ */
+const struct xsc_limits xsc_default_limits = {
+    .return_p99 = 5000,
+    .cross_p99 = 20000,
+    .cross_max = 20000000,
+    .overshoot_p50 = 50000,
+    .overshoot_p50_stream = 150000,
+};
+
+const struct xsc_trial_plan xsc_short_plan = {
+    .rounds = 1000,
+    .quiet_waits = 6,
+    .quiet_ns = XSC_SLICE_NS,
+    .budget_ns = 700000,
+    .patience_ns = 3000000,
+    .cross = false,
+};
+
+/* ----------------------------------------------------------------- the peer's side ---- */
+
+void xsc_peer_main(struct xsc_peer *p)
+{
+    uint32_t seen = 0;
+
+    for (;;) {
+        uint32_t asked;
+
+        while ((asked = __atomic_load_n(&p->request, __ATOMIC_ACQUIRE)) == seen) {
+            if (__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) {
+                return;
+            }
+            xsc_arch_relax();
+        }
+        seen = asked;
+
+        const uint64_t due = p->clock->ticks() + p->delay_ticks;
+        uint64_t now;
+
+        while (!xsc_due(now = p->clock->ticks(), due)) {
+            xsc_arch_relax();
+        }
+        p->before = now;
+        __atomic_store_n(&p->word, asked, __ATOMIC_RELEASE);
+        if (p->wake) {
+            p->wake();
+        }
+        p->after = p->clock->ticks();
+        __atomic_store_n(&p->done, asked, __ATOMIC_RELEASE);
+    }
+}
+
+/* --------------------------------------------------------------- the waiter's side ---- */
+
+struct run {
+    const struct xsc_mechanism *m;
+    const struct xsc_mech_ctx *ctx;
+    const struct xsc_clock *clock;
+    const struct xsc_trial_plan *plan;
+    struct xsc_trial *out;
+    uint64_t slice;  /* ticks */
+    uint64_t budget; /* ticks */
+};
+
+static struct xsc_watch watch_u32(const uint32_t *word, uint32_t old)
+{
+    return (struct xsc_watch){word, old, UINT32_MAX, sizeof(*word), XSC_UNTIL_NOT};
+}
+
+static void spread_of(struct xsc_spread *s, const struct xsc_histogram *h, uint64_t max)
+{
+    s->n = xsc_hist_total(h);
+    s->p50 = xsc_hist_quantile(h, 500);
+    s->p99 = xsc_hist_quantile(h, 990);
+    s->max = max;
+    /* The buckets' middles must not lie beyond what was really seen. */
+    s->p50 = s->p50 > max ? max : s->p50;
+    s->p99 = s->p99 > max ? max : s->p99;
+}
+
+/* The first execution: one wait for what has happened, which must simply come back. */
+struct first {
+    const struct run *r;
+    uint32_t word;
+};
+
+static void first_wait(void *arg)
+{
+    struct first *f = arg;
+    const struct xsc_watch met = watch_u32(&f->word, 0);
+    const struct xsc_watch unmet = watch_u32(&f->word, 1);
+    const uint64_t now = f->r->clock->ticks();
+
+    f->r->m->wait(f->r->ctx, &met, now + f->r->slice);
+    f->r->m->wait(f->r->ctx, &unmet, now); /* executes the waiting part, its deadline past */
+}
+
+static bool runs_at_all(struct run *r)
+{
+    struct first f = {r, 1};
+
+    if (r->m->traits & XSC_MAY_FAULT) {
+        r->out->fault = xsc_port_try(first_wait, &f);
+    }
+    return r->out->fault == 0;
+}
+
+/*
+ * Waits whose condition is met when they begin: long since (the word lies still), or by a
+ * store that this very thread has just made and that may still be in its store buffer.
+ */
+static void met_waits(struct run *r, struct xsc_histogram *h, bool store, struct xsc_spread *s)
+{
+    uint32_t word __attribute__((aligned(64))) = 1;
+    const uint64_t until = r->clock->ticks() + r->budget;
+    uint64_t now = 0, max = 0;
+
+    for (uint32_t i = 0; i < r->plan->rounds && (i < MIN_SAMPLES || !xsc_due(now, until)); i++) {
+        const struct xsc_watch w = watch_u32(&word, store ? word : 0);
+        const uint64_t start = r->clock->ticks();
+
+        if (store) {
+            __atomic_store_n(&word, word + 1, __ATOMIC_RELEASE);
+        }
+        do {
+            r->m->wait(r->ctx, &w, start + r->slice);
+            now = r->clock->ticks();
+        } while (!xsc_watch_met(&w)); /* the loop of core/wait.c, in small */
+
+        const uint64_t ns = xsc_elapsed_ns(r->clock, start, now);
+
+        xsc_hist_add(h, ns);
+        max = ns > max ? ns : max;
+    }
+    spread_of(s, h, max);
+}
+
+/* Waits that nobody ends: is the deadline kept, does anything sleep, what does it burn? */
+static void quiet_waits(struct run *r, struct xsc_trial_scratch *scratch)
+{
+    uint32_t word __attribute__((aligned(64))) = 0;
+    const struct xsc_watch w = watch_u32(&word, 0);
+    const uint64_t length = xsc_to_ticks(r->clock, r->plan->quiet_ns) + 1;
+    const uint64_t cpu_before = xsc_port_cpu_ns();
+    const uint64_t begin = r->clock->ticks(), until = begin + r->budget;
+    uint64_t now = begin, rests = 0, early = 0, rest_ns = 0, rest_max = 0, over_max = 0;
+
+    for (uint32_t i = 0; i < r->plan->quiet_waits && (i < 2 || !xsc_due(now, until)); i++) {
+        const uint64_t start = r->clock->ticks(), end = start + length;
+
+        for (uint64_t from = start; !xsc_due(from, end); from = now) {
+            const enum xsc_woke woke = r->m->wait(r->ctx, &w, end);
+
+            now = r->clock->ticks();
+            const uint64_t ns = xsc_elapsed_ns(r->clock, from, now);
+
+            xsc_hist_add(&scratch->rest, ns);
+            rest_max = ns > rest_max ? ns : rest_max;
+            rest_ns += ns;
+            rests++;
+            if (woke == XSC_WOKE_LIMIT) {
+                r->out->rests_limited++;
+                if (ns > r->out->os_limit_ns) {
+                    r->out->os_limit_ns = ns;
+                }
+            } else if (!xsc_due(now, end)) {
+                early++;
+            }
+        }
+        const uint64_t over = xsc_elapsed_ns(r->clock, end, now);
+
+        xsc_hist_add(&scratch->overshoot, over);
+        over_max = over > over_max ? over : over_max;
+    }
+    const uint64_t whole = xsc_elapsed_ns(r->clock, begin, now);
+
+    spread_of(&r->out->overshoot, &scratch->overshoot, over_max);
+    spread_of(&r->out->rest, &scratch->rest, rest_max);
+    r->out->rest_mean_ns = rests ? rest_ns / rests : 0;
+    if (whole) {
+        r->out->cpu_permille = (xsc_port_cpu_ns() - cpu_before) * 1000 / whole;
+        r->out->spurious_per_s = early * 1000000000u / whole;
+    }
+}
+
+/* One store by the peer. Returns false when it never came: the peer lost its CPU. */
+static bool cross_wait(struct run *r, struct xsc_peer *peer, uint32_t number,
+                       struct xsc_histogram *h, uint64_t *max)
+{
+    const struct xsc_watch w = watch_u32(&peer->word, number - 1);
+
+    peer->delay_ticks = xsc_to_ticks(r->clock, (number & 3) * DELAY_STEP_NS);
+    __atomic_store_n(&peer->request, number, __ATOMIC_RELEASE);
+
+    const uint64_t start = r->clock->ticks();
+    const uint64_t patience = start + xsc_to_ticks(r->clock, r->plan->patience_ns);
+    uint64_t end = start + r->slice, now;
+
+    for (;;) {
+        r->m->wait(r->ctx, &w, end);
+        const bool met = xsc_watch_met(&w);
+
+        now = r->clock->ticks();
+        if (met) {
+            break;
+        }
+        if (xsc_due(now, patience)) {
+            return false;
+        }
+        if (xsc_due(now, end)) {
+            end = now + r->slice;
+        } else {
+            r->out->spurious++;
+        }
+    }
+    const uint64_t ns = xsc_elapsed_ns(r->clock, peer->before, now);
+
+    xsc_hist_add(h, ns);
+    *max = ns > *max ? ns : *max;
+
+    /* The next request must not be made before this one is acknowledged. */
+    while (__atomic_load_n(&peer->done, __ATOMIC_ACQUIRE) != number) {
+        if (xsc_due(r->clock->ticks(), patience)) {
+            return false;
+        }
+        xsc_arch_relax();
+    }
+    /*
+     * A miss: the wait ran to its slice's end although the store was over well before.
+     * Nearer than the margin, or with the peer preempted between its store and its second
+     * stamp, nothing can be said, so nothing is counted.
+     */
+    if (r->m->traits & XSC_MONITOR && xsc_due(now, end) &&
+        !xsc_due(peer->after + xsc_to_ticks(r->clock, MISS_MARGIN_NS), end)) {
+        r->out->missed++;
+    }
+    return true;
+}
+
+static void cross_waits(struct run *r, struct xsc_histogram *h, struct xsc_peer *peer)
+{
+    const uint64_t until = r->clock->ticks() + r->budget;
+    uint64_t max = 0;
+
+    for (uint32_t i = 1; i <= r->plan->rounds; i++) {
+        if (i > MIN_SAMPLES && xsc_due(r->clock->ticks(), until)) {
+            break;
+        }
+        if (!cross_wait(r, peer, i, h, &max)) {
+            r->out->cross_trouble = "the other CPU's thread was kept from running";
+            break;
+        }
+        if (r->plan->progress && i % 256 == 0) {
+            r->plan->progress(r->plan->progress_arg,
+                              (uint32_t)((uint64_t)i * 1000 / r->plan->rounds));
+        }
+    }
+    spread_of(&r->out->cross_store, h, max);
+}
+
+static void cross_part(struct run *r, struct xsc_histogram *h)
+{
+    /* Static, for a kernel's stack and for the peer that may outlive a scheduling delay. */
+    static struct xsc_peer peer;
+
+    peer = (struct xsc_peer){.clock = r->clock, .wake = r->m->wake};
+    if (xsc_port_peer_start(&peer)) {
+        r->out->cross_trouble = peer.trouble;
+        return;
+    }
+    cross_waits(r, h, &peer);
+    xsc_port_peer_stop(&peer);
+}
+
+void xsc_trial_run(const struct xsc_mechanism *m, const struct xsc_mech_ctx *ctx,
+                   const struct xsc_trial_plan *plan, struct xsc_trial_scratch *scratch,
+                   struct xsc_trial *out)
+{
+    struct run r = {
+        .m = m,
+        .ctx = ctx,
+        .clock = ctx->clock,
+        .plan = plan,
+        .out = out,
+        .slice = xsc_to_ticks(ctx->clock, XSC_SLICE_NS),
+        .budget = xsc_to_ticks(ctx->clock, plan->budget_ns),
+    };
+
+    *out = (struct xsc_trial){0};
+    *scratch = (struct xsc_trial_scratch){0};
+    if (!runs_at_all(&r)) {
+        return;
+    }
+    met_waits(&r, &scratch->changed, false, &out->changed);
+    met_waits(&r, &scratch->self_store, true, &out->self_store);
+    quiet_waits(&r, scratch);
+    if (plan->cross || m->traits & XSC_MONITOR) {
+        cross_part(&r, &scratch->cross_store);
+    } else {
+        out->cross_trouble = "not needed: it polls, and memory is coherent";
+    }
+}
+
+/* -------------------------------------------------------------------- the judgement ---- */
+
+static void say_ns(struct xsc_text *t, const char *what, uint64_t ns)
+{
+    xsc_text_put(t, what);
+    xsc_text_ns(t, ns);
+}
+
+static enum xsc_verdict broken(const struct xsc_trial *t, struct xsc_text *say)
+{
+    if (t->fault < 0) {
+        xsc_text_put(say, "not executed: nothing here could contain it if it faulted");
+        return XSC_BROKEN;
+    }
+    if (t->fault) {
+        xsc_text_put(say, "executing it raised signal ");
+        xsc_text_number(say, (uint64_t)t->fault);
+        xsc_text_put(say, t->fault == 4 ? " (illegal instruction)" : "");
+        return XSC_BROKEN;
+    }
+    if (t->missed) {
+        xsc_text_number(say, t->missed);
+        xsc_text_put(say, " of ");
+        xsc_text_number(say, t->cross_store.n);
+        xsc_text_put(say, " stores by another CPU did not end the wait");
+        return XSC_BROKEN;
+    }
+    return XSC_GOOD;
+}
+
+static enum xsc_verdict slow(const struct xsc_mechanism *m, const struct xsc_trial *t,
+                             const struct xsc_limits *limits, struct xsc_text *say)
+{
+    const bool stream = m->traits & XSC_MONITOR && !(m->traits & XSC_DEADLINE);
+    const uint64_t over = stream ? limits->overshoot_p50_stream : limits->overshoot_p50;
+
+    if (t->changed.p99 > limits->return_p99) {
+        say_ns(say, "slow to return: p99 ", t->changed.p99);
+    } else if (t->self_store.p99 > limits->return_p99) {
+        say_ns(say, "slow to see its own store: p99 ", t->self_store.p99);
+    } else if (t->overshoot.p50 > over) {
+        say_ns(say, "oversleeps its deadline: p50 ", t->overshoot.p50);
+    } else if (t->cross_store.n && t->cross_store.p99 > limits->cross_p99) {
+        say_ns(say, "slow to wake: p99 ", t->cross_store.p99);
+    } else if (t->cross_store.n && t->cross_store.max > limits->cross_max) {
+        say_ns(say, "slow to wake: max ", t->cross_store.max);
+    } else {
+        return XSC_GOOD;
+    }
+    return XSC_SLOW;
+}
+
+bool xsc_trial_sleeps(const struct xsc_mechanism *m, const struct xsc_trial *t)
+{
+    /* Ended mostly by the OS's limit: that is a sleep cut short, by one who knows. */
+    return t->rest_mean_ns >= m->rest_ns || t->rests_limited * 2 > t->rest.n;
+}
+
+enum xsc_verdict xsc_trial_judge(const struct xsc_mechanism *m, const struct xsc_trial *t,
+                                 const struct xsc_limits *limits, char *text, uint32_t size)
+{
+    struct xsc_text say = xsc_text_in(text, size);
+    enum xsc_verdict v = broken(t, &say);
+
+    if (v != XSC_GOOD) {
+        return v;
+    }
+    v = slow(m, t, limits, &say);
+    if (v != XSC_GOOD) {
+        return v;
+    }
+    if (m->traits & XSC_MONITOR && !xsc_trial_sleeps(m, t)) {
+        xsc_text_put(&say, "runs but does not sleep: comes back after ");
+        xsc_text_ns(&say, t->rest_mean_ns);
+        xsc_text_put(&say, t->rest_mean_ns < NOP_NS ? " (a NOP here)" : " (trapped and skipped?)");
+        return XSC_NO_SLEEP;
+    }
+    if (m->traits & XSC_MONITOR && t->cross_trouble) {
+        xsc_text_put(&say, "not proven: ");
+        xsc_text_put(&say, t->cross_trouble);
+        return XSC_UNPROVEN;
+    }
+    xsc_text_put(&say, "passed");
+    return XSC_GOOD;
+}

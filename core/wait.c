@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of one wait, top to bottom:
+ *
+ *     look once                       the inline part did already; the word moves on
+ *     timeout 0: done                 a poll
+ *     tight spin, about 1 us          no clock, no choice, no statistics but a count
+ *     first time: choose              facts, trials, primary and fallback (core/mechanism.c)
+ *     health, if an interval is over  (core/health.c)
+ *     slice by slice                  the mechanism watches, at most XSC_SLICE_NS at a time
+ *     account for it
+ *
+ * WHY NO STORE IS LOST. The writer stores, we load: that is all the synchronisation there
+ * is. After every return of a mechanism, whatever its cause, the word is loaded anew, and a
+ * mechanism looks at it once more after arming (mech/). So a store is noticed at the latest
+ * when the slice in which it was made ends; a mechanism that is working notices it at once.
+ *
+ * WHY NO DEADLINE IS EARLY. The deadline is the OS clock's value at the start plus the
+ * timeout, and the end is decided by reading that same clock. Ticks, whose rate is known to
+ * some parts in ten thousand, only cut the time in between into slices.
+ */
+#include "core/wait.h"
+
+#include <stddef.h>
+
+#include "core/health.h"
+#include "core/mechanism.h"
+#include "core/port.h"
+
+#define TIGHT_MIN_TIMEOUT_NS 4000 /* a timeout this short would notice the tight spin */
+#define LATE_GRACE_NS 50000       /* later than this after its slice, the thread lost its CPU */
+
+static bool tight_spin(const struct xsc_engine *e, const struct xsc_watch *w)
+{
+    for (uint32_t i = __atomic_load_n(&e->tight_looks, __ATOMIC_RELAXED); i; i--) {
+        if (xsc_watch_met(w)) {
+            return true;
+        }
+        xsc_arch_relax();
+    }
+    return false;
+}
+
+/* ---- what a wait watches with ---- */
+
+struct watcher {
+    const struct xsc_mechanism *mech;
+    const struct xsc_mech_ctx *ctx;
+    uint64_t late_ns; /* a slice that ends later than this is overslept */
+};
+
+/*
+ * While another thread chooses (or this one does, interrupted by the signal in whose
+ * handler we wait) nothing is known of the machine: poll by the OS clock. The clock's rate is
+ * one tick a nanosecond: 2^32 in 32.32 fixed point.
+ */
+static const struct xsc_cpu no_facts;
+static const struct xsc_clock os_clock = {
+    .ticks = xsc_port_now_ns,
+    .hz = 1000000000u,
+    .ns_per_tick = 1ull << 32,
+    .ticks_per_ns = 1ull << 32,
+};
+static const struct xsc_mech_ctx bare_ctx = {&no_facts, &os_clock, 1};
+
+static enum xsc_woke bare_wait(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
+                               uint64_t deadline)
+{
+    return xsc_poll(ctx, w, deadline, xsc_arch_relax);
+}
+
+static const struct xsc_mechanism bare_mech = {
+    .name = "PAUSE", .traits = XSC_POLL, .wait = bare_wait};
+
+static struct watcher find_watcher(struct xsc_engine *e, const char *(*asked)(void))
+{
+    uint32_t choice = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
+
+    if (!choice) {
+        xsc_engine_choose(e, asked());
+        choice = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
+    }
+    if (!choice) {
+        return (struct watcher){&bare_mech, &bare_ctx, UINT64_MAX};
+    }
+    const struct xsc_mechanism *m = e->mech[XSC_PRIMARY(choice)].mech;
+    const bool stream = m->traits & XSC_MONITOR && !(m->traits & XSC_DEADLINE);
+
+    return (struct watcher){m, &e->ctx,
+                            stream ? e->limits->overshoot_p50_stream : e->limits->overshoot_p50};
+}
+
+/* ---- one slice ---- */
+
+static void ended_late(struct xsc_counts *n, const struct watcher *by, uint64_t over_ns)
+{
+    xsc_count(&n->expired, 1);
+    xsc_count_max(&n->max_over_ns, over_ns);
+    if (over_ns > by->late_ns) {
+        xsc_count(&n->overslept, 1);
+    }
+}
+
+/* Watches until the condition is met or ticks reach end. Gives the time it left at. */
+static bool watch_slice(const struct watcher *by, const struct xsc_watch *w, uint64_t end,
+                        struct xsc_counts *n, uint64_t *left_at)
+{
+    const struct xsc_clock *clock = by->ctx->clock;
+
+    for (;;) {
+        const enum xsc_woke woke = by->mech->wait(by->ctx, w, end);
+        const bool met = xsc_watch_met(w);
+        const uint64_t now = clock->ticks();
+        const bool due = xsc_due(now, end);
+
+        *left_at = now;
+        xsc_count(&n->hw_waits, 1);
+        if (met) {
+            /* At the slice's end and not before: perhaps the monitor missed the store. */
+            const bool late = due && by->mech->traits & XSC_MONITOR &&
+                              xsc_elapsed_ns(clock, end, now) < LATE_GRACE_NS;
+
+            xsc_count(late ? &n->late : &n->woken, 1);
+            return true;
+        }
+        if (due) {
+            ended_late(n, by, xsc_elapsed_ns(clock, end, now));
+            return false;
+        }
+        xsc_count(woke == XSC_WOKE_LIMIT ? &n->limited : &n->spurious, 1);
+    }
+}
+
+/* ---- all slices ---- */
+
+static enum xsc_end watch_until(const struct watcher *by, const struct xsc_watch *w,
+                                uint64_t now_ns, uint64_t deadline_ns, struct xsc_slot *slot)
+{
+    const struct xsc_clock *clock = by->ctx->clock;
+    const uint64_t start = clock->ticks();
+    uint64_t now = start;
+    bool met = false;
+
+    for (;;) {
+        uint64_t slice_ns = XSC_SLICE_NS;
+
+        if (deadline_ns != XSC_FOREVER) {
+            if (now_ns >= deadline_ns) {
+                break;
+            }
+            if (deadline_ns - now_ns < slice_ns) {
+                slice_ns = deadline_ns - now_ns;
+            }
+        }
+        met = watch_slice(by, w, now + xsc_to_ticks(clock, slice_ns) + 1, &slot->n, &now);
+        if (met) {
+            break;
+        }
+        if (deadline_ns != XSC_FOREVER) {
+            now_ns = xsc_port_now_ns();
+        }
+    }
+
+    const uint64_t ns = xsc_elapsed_ns(clock, start, now);
+    struct xsc_counts *n = &slot->n;
+
+    xsc_count(&n->watched, 1);
+    xsc_count(by->mech->traits & XSC_MONITOR ? &n->deep : &n->shallow, 1);
+    xsc_count(&n->sum_ns, ns);
+    xsc_count_max(&n->max_ns, ns);
+    xsc_count_min(&n->min_ns_plus, ns + 1);
+    xsc_hist_add(&slot->waits, ns);
+    return met ? XSC_MET : XSC_TIMED_OUT;
+}
+
+static enum xsc_end wait_counted(struct xsc_engine *e, const struct xsc_watch *w,
+                                 uint64_t timeout_ns, const char *(*asked)(void),
+                                 struct xsc_slot *slot)
+{
+    if (timeout_ns >= TIGHT_MIN_TIMEOUT_NS && tight_spin(e, w)) {
+        xsc_count(&slot->n.shallow, 1);
+        return XSC_MET;
+    }
+    const uint64_t now_ns = xsc_port_now_ns();
+    const uint64_t deadline_ns = timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns
+                                                                   : XSC_FOREVER;
+    const struct watcher by = find_watcher(e, asked);
+
+    xsc_health_check(e, now_ns);
+    return watch_until(&by, w, now_ns, deadline_ns, slot);
+}
+
+enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint64_t timeout_ns,
+                           const char *(*asked)(void))
+{
+    if (xsc_watch_met(w)) {
+        return XSC_MET;
+    }
+    if (!timeout_ns) {
+        return XSC_TIMED_OUT;
+    }
+    struct xsc_slot *slot = xsc_slot_claim(&e->stats, xsc_port_slot_hint());
+    const enum xsc_end end = wait_counted(e, w, timeout_ns, asked, slot);
+
+    xsc_count(&slot->n.total, 1);
+    xsc_count(end == XSC_MET ? &slot->n.changed : &slot->n.timeouts, 1);
+    xsc_slot_release(slot);
+    return end;
+}

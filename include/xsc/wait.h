@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xsc/wait.h - wait for a word of memory to change
+ *
+ * WHAT IT IS
+ *
+ *     uint32_t seen = ring->tail;
+ *     ...
+ *     int err = xsc_wait_u32(&ring->tail, seen, 1000000);      // at most 1 ms
+ *
+ * returns 0 once ring->tail is no longer `seen`, -ETIMEDOUT after one millisecond.
+ * Any store ends the wait: by another thread, by another process that maps the
+ * same page, by a device's DMA, or by code that has never heard of this library.
+ * The writer calls nothing.
+ *
+ * HOW IT WAITS
+ *
+ * 1. The inline part below loads the word once. Already changed: no call is made.
+ * 2. xsc_wait_slow() looks at the word for about a microsecond more (a hand-over
+ *    between two running threads ends here: no clock is read, no system call made).
+ * 3. Then it watches with the best mechanism that this CPU has AND that has been
+ *    tried out on this machine: UMWAIT, MWAITX, WFET, WFE, WRS.STO, or a PAUSE loop.
+ *    The first slow wait of a process makes that choice (at most 5 ms, usually far
+ *    less). No hardware wait lasts longer than XSC_SLICE_NS before the word is
+ *    looked at again by the CPU itself, so that a monitor which misses a store (a
+ *    hypervisor's, say) costs a fraction of a millisecond and is found out.
+ *
+ * WHAT IS PROMISED, to every function here
+ *
+ * - 0 means that the condition was true of a value loaded from the word. That load
+ *   has acquire ordering, so what the writer wrote before a release store is seen.
+ * - -ETIMEDOUT is never returned before timeout_ns of CLOCK_MONOTONIC have passed.
+ *   How much later depends on the mechanism; xsc-wait-probe prints it.
+ * - -EINVAL: the word is NULL, not aligned to its own size, or the condition can
+ *   never hold (a wanted bit outside the mask). Nothing was waited for.
+ * - No other result: never -EINTR, never a return with the condition unmet.
+ *   A value that changes and changes back between two looks may go unseen, as with
+ *   any wait for a word; use a counter where every change matters.
+ * - timeout_ns 0 looks once. XSC_FOREVER waits without a deadline.
+ * - Thread-safe, and safe in a signal handler, also one that interrupted a wait.
+ *   No allocation, no lock held while waiting. errno is left alone. Not a
+ *   cancellation point. Usable after fork() in the child, without exec.
+ * - The word may be any naturally aligned 1, 2, 4 or 8 bytes of ordinary (write-back
+ *   cacheable) memory. Uncached memory works too, looked at once a slice.
+ * - Every waiter burns its CPU while it watches (UMWAIT and friends burn it in a
+ *   shallow sleep): a wait of many milliseconds is better parked.
+ */
+#ifndef XSC_WAIT_H
+#define XSC_WAIT_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xsc/watch.h>
+
+#ifdef __cplusplus
+extern "C" {
+#define XSC_INLINE inline
+#else
+#define XSC_INLINE inline /* C99 inline: user/abi.c emits the external definitions */
+#endif
+
+#if defined(__GNUC__) && __GNUC__ >= 4
+#define XSC_API __attribute__((visibility("default")))
+#else
+#define XSC_API
+#endif
+
+/* Version of this header; xsc_version() gives that of the library. */
+#define XSC_VERSION_MAJOR 0
+#define XSC_VERSION_MINOR 1
+#define XSC_VERSION_PATCH 0
+#define XSC_VERSION "0.1.0"
+
+/*
+ * Waits until the watch's condition holds: the part of a wait that is not inline.
+ * Calling it directly is fine. Returns as the page above promises.
+ */
+XSC_API int xsc_wait_slow(const struct xsc_watch *watch, uint64_t timeout_ns);
+
+/* Waits until *word != old. */
+XSC_API XSC_INLINE int xsc_wait_u8(const volatile uint8_t *word, uint8_t old, uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_wait_u16(const volatile uint16_t *word, uint16_t old,
+                                    uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_wait_u32(const volatile uint32_t *word, uint32_t old,
+                                    uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_wait_u64(const volatile uint64_t *word, uint64_t old,
+                                    uint64_t timeout_ns);
+
+/* Waits until (*word & mask) == want. -EINVAL where want has a bit that mask lacks. */
+XSC_API XSC_INLINE int xsc_wait_mask_u8(const volatile uint8_t *word, uint8_t mask, uint8_t want,
+                                        uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_wait_mask_u16(const volatile uint16_t *word, uint16_t mask,
+                                         uint16_t want, uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_wait_mask_u32(const volatile uint32_t *word, uint32_t mask,
+                                         uint32_t want, uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_wait_mask_u64(const volatile uint64_t *word, uint64_t mask,
+                                         uint64_t want, uint64_t timeout_ns);
+
+/*
+ * Waits until the wrapping counter *word has reached target, which must lie less than
+ * half the counter's range ahead: a ring index, a ticket, a sequence number.
+ */
+XSC_API XSC_INLINE int xsc_wait_reached_u8(const volatile uint8_t *word, uint8_t target,
+                                           uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_wait_reached_u16(const volatile uint16_t *word, uint16_t target,
+                                            uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_wait_reached_u32(const volatile uint32_t *word, uint32_t target,
+                                            uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_wait_reached_u64(const volatile uint64_t *word, uint64_t target,
+                                            uint64_t timeout_ns);
+
+/*
+ * How the library shall choose. Not needed: the first slow wait chooses by itself, with
+ * XSC_MECHANISM from the environment (ignored in set-user-ID programs) as its only advice.
+ * Calling xsc_init() first moves that work out of the first wait and tells of mistakes.
+ */
+struct xsc_config {
+    size_t size;           /* sizeof(struct xsc_config), so that fields can be added */
+    const char *mechanism; /* "umwait", "pause", ... in any case; NULL: XSC_MECHANISM, else best */
+};
+
+/*
+ * Chooses now. config may be NULL. Returns
+ *   0         the choice is made (by this call or before it);
+ *   -EINVAL   config->size is unknown, or nobody has heard of that mechanism;
+ *   -ENOTSUP  this CPU, or this machine, can't run the mechanism that was asked for. The
+ *             library still works, with the best one it has; xsc_mechanism_info() says why;
+ *   -EALREADY a choice was made earlier and it is not the mechanism asked for;
+ *   -EBUSY    another thread is choosing at this moment.
+ * Thread-safe. Not for signal handlers.
+ */
+XSC_API int xsc_init(const struct xsc_config *config);
+
+/* The library's version, "0.1.0". */
+XSC_API const char *xsc_version(void);
+
+/* ---------------------------------------------------------------- the inline part ---- */
+
+/*
+ * One acquire load, one compare; the test for a NULL or misaligned word folds away where
+ * the compiler sees the word's address.
+ */
+#define XSC_DEFINE_WAIT_(bits, type)                                                               \
+    XSC_INLINE int xsc_wait_u##bits(const volatile type *word, type old, uint64_t timeout_ns)      \
+    {                                                                                              \
+        if (__builtin_expect(word && !((uintptr_t)word & (sizeof(type) - 1)), 1) &&                \
+            __atomic_load_n(word, __ATOMIC_ACQUIRE) != old) {                                      \
+            return 0;                                                                              \
+        }                                                                                          \
+        const struct xsc_watch watch = {word, old, (type)~(type)0, sizeof(type), XSC_UNTIL_NOT};   \
+        return xsc_wait_slow(&watch, timeout_ns);                                                  \
+    }                                                                                              \
+    XSC_INLINE int xsc_wait_mask_u##bits(const volatile type *word, type mask, type want,          \
+                                         uint64_t timeout_ns)                                      \
+    {                                                                                              \
+        if (__builtin_expect(word && !((uintptr_t)word & (sizeof(type) - 1)), 1) &&                \
+            (type)(__atomic_load_n(word, __ATOMIC_ACQUIRE) & mask) == want) {                      \
+            return 0;                                                                              \
+        }                                                                                          \
+        const struct xsc_watch watch = {word, want, mask, sizeof(type), XSC_UNTIL_EQUAL};          \
+        return xsc_wait_slow(&watch, timeout_ns);                                                  \
+    }                                                                                              \
+    XSC_INLINE int xsc_wait_reached_u##bits(const volatile type *word, type target,                \
+                                            uint64_t timeout_ns)                                   \
+    {                                                                                              \
+        if (__builtin_expect(word && !((uintptr_t)word & (sizeof(type) - 1)), 1) &&                \
+            (type)(__atomic_load_n(word, __ATOMIC_ACQUIRE) - target) <=                            \
+                (type)((type)~(type)0 >> 1)) {                                                     \
+            return 0;                                                                              \
+        }                                                                                          \
+        const struct xsc_watch watch = {word, target, (type)~(type)0, sizeof(type),                \
+                                        XSC_UNTIL_REACHED};                                        \
+        return xsc_wait_slow(&watch, timeout_ns);                                                  \
+    }
+
+XSC_DEFINE_WAIT_(8, uint8_t)
+XSC_DEFINE_WAIT_(16, uint16_t)
+XSC_DEFINE_WAIT_(32, uint32_t)
+XSC_DEFINE_WAIT_(64, uint64_t)
+#undef XSC_DEFINE_WAIT_
+
+#ifndef __cplusplus
+
+/*
+ * xsc_wait(word, old, timeout_ns): the function above that fits the integer type that word
+ * points to, signed or unsigned, plain, volatile or _Atomic. Other types don't compile.
+ */
+#define XSC_DEFINE_GENERIC_(bits, type)                                                            \
+    static inline int xsc_wait_generic_u##bits(const volatile void *word, uint64_t old,            \
+                                               uint64_t timeout_ns)                                \
+    {                                                                                              \
+        return xsc_wait_u##bits((const volatile type *)word, (type)old, timeout_ns);               \
+    }
+XSC_DEFINE_GENERIC_(8, uint8_t)
+XSC_DEFINE_GENERIC_(16, uint16_t)
+XSC_DEFINE_GENERIC_(32, uint32_t)
+XSC_DEFINE_GENERIC_(64, uint64_t)
+#undef XSC_DEFINE_GENERIC_
+
+#if defined(__SIZEOF_LONG__) && __SIZEOF_LONG__ == 4
+#define XSC_WAIT_LONG_ xsc_wait_generic_u32
+#else
+#define XSC_WAIT_LONG_ xsc_wait_generic_u64
+#endif
+
+/* clang-format off */
+#define xsc_wait(word, old, timeout_ns)                                                            \
+    (_Generic(*(word),                                                                             \
+        _Bool: xsc_wait_generic_u8,                                                                \
+        char: xsc_wait_generic_u8,                                                                 \
+        signed char: xsc_wait_generic_u8,                                                          \
+        unsigned char: xsc_wait_generic_u8,                                                        \
+        short: xsc_wait_generic_u16,                                                               \
+        unsigned short: xsc_wait_generic_u16,                                                      \
+        int: xsc_wait_generic_u32,                                                                 \
+        unsigned int: xsc_wait_generic_u32,                                                        \
+        long: XSC_WAIT_LONG_,                                                                      \
+        unsigned long: XSC_WAIT_LONG_,                                                             \
+        long long: xsc_wait_generic_u64,                                                           \
+        unsigned long long: xsc_wait_generic_u64)((word), (uint64_t)(old), (timeout_ns)))
+/* clang-format on */
+
+#endif /* !__cplusplus */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* XSC_WAIT_H */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* The public functions: arguments checked, errno values made, everything else is core's. */
+#define _GNU_SOURCE
+#include "user/library.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <xsc/wait.h>
+
+#include "core/wait.h"
+
+struct xsc_engine xsc_library = XSC_ENGINE_INIT;
+
+/* C99 inline: these make the external definitions, for callers that can't inline. */
+#define XSC_EMIT(bits, type)                                                                       \
+    extern inline int xsc_wait_u##bits(const volatile type *, type, uint64_t);                     \
+    extern inline int xsc_wait_mask_u##bits(const volatile type *, type, type, uint64_t);          \
+    extern inline int xsc_wait_reached_u##bits(const volatile type *, type, uint64_t);
+XSC_EMIT(8, uint8_t)
+XSC_EMIT(16, uint16_t)
+XSC_EMIT(32, uint32_t)
+XSC_EMIT(64, uint64_t)
+#undef XSC_EMIT
+
+const char *xsc_asked_by_environment(void)
+{
+#if defined(__GLIBC__)
+    const char *name = secure_getenv("XSC_MECHANISM");
+#else
+    const char *name = getenv("XSC_MECHANISM");
+#endif
+    return name && *name ? name : NULL;
+}
+
+int xsc_wait_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
+{
+    if (!watch || !xsc_watch_valid(watch)) {
+        return -EINVAL;
+    }
+    return xsc_core_wait(&xsc_library, watch, timeout_ns, xsc_asked_by_environment) == XSC_MET
+               ? 0
+               : -ETIMEDOUT;
+}
+
+int xsc_init(const struct xsc_config *config)
+{
+    if (config && config->size != sizeof(*config)) {
+        return -EINVAL;
+    }
+    const char *asked = config && config->mechanism ? config->mechanism
+                                                    : xsc_asked_by_environment();
+
+    switch (xsc_engine_choose(&xsc_library, asked)) {
+    case XSC_CHOSE:
+        return 0;
+    case XSC_CHOSE_OTHER:
+        return -ENOTSUP;
+    case XSC_CHOSE_UNKNOWN:
+        return -EINVAL;
+    case XSC_CHOSE_EARLIER:
+        return -EALREADY;
+    case XSC_CHOSE_BUSY:
+        break;
+    }
+    return -EBUSY;
+}
+
+int xsc_library_ready(void)
+{
+    if (!__atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE)) {
+        xsc_engine_choose(&xsc_library, xsc_asked_by_environment());
+    }
+    return __atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE) ? 0 : -EBUSY;
+}
+
+const char *xsc_version(void)
+{
+    return XSC_VERSION;
+}

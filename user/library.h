@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* user/library.h - what the files of the user-space library share */
+#ifndef XSC_USER_LIBRARY_H
+#define XSC_USER_LIBRARY_H
+
+#include <stddef.h>
+
+#include "core/mechanism.h"
+
+/* The one engine of this process. */
+extern struct xsc_engine xsc_library;
+
+/* XSC_MECHANISM, or NULL where it is unset, empty or not to be trusted. */
+const char *xsc_asked_by_environment(void);
+
+/* Chooses if nothing has been chosen yet. Returns 0, or -EBUSY. */
+int xsc_library_ready(void);
+
+/* strncpy that always ends in a NUL. */
+void xsc_copy_text(char *to, size_t size, const char *from);
+
+#if defined(XSC_TESTING)
+/* Builds for tests only: adds the features named in XSC_TEST_FEATURES to what was found. */
+void xsc_test_features(struct xsc_cpu *cpu);
+#endif
+
+#endif /* XSC_USER_LIBRARY_H */

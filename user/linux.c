@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* The part of the port that is Linux's: trying an instruction out, and placing threads. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/port.h"
+#include "user/affinity.h"
+#include "user/library.h"
+#include "user/peer.h"
+
+/* ---------------------------------------------------------- an instruction that may fault ---- */
+
+/*
+ * The instruction is executed in a child that shares our memory but not our signal
+ * handlers, while we are suspended: vfork() with a stack of its own. So nobody's SIGILL
+ * handler is replaced or called, other threads notice nothing, and a fault shows as the
+ * child's exit status. Its exit raises no SIGCHLD, and wait() without __WCLONE, the
+ * program's own, can't see it.
+ */
+#define TRY_STACK_SIZE 32768
+#define EXIT_SIGNAL_BASE 128
+
+static char try_stack[TRY_STACK_SIZE] __attribute__((aligned(64)));
+
+struct attempt {
+    void (*fn)(void *);
+    void *arg;
+};
+
+static const int faults[] = {SIGILL, SIGSEGV, SIGBUS, SIGTRAP, SIGFPE};
+
+#define N_FAULTS (sizeof(faults) / sizeof(faults[0]))
+
+static void fault_exit(int sig)
+{
+    _exit(EXIT_SIGNAL_BASE + sig);
+}
+
+static void catch_fault(int sig)
+{
+    const struct sigaction act = {.sa_handler = fault_exit};
+#if defined(XSC_TESTING)
+    struct sigaction now;
+
+    /* A test that emulates instructions in its SIGILL handler wants that handler here too. */
+    if (!sigaction(sig, NULL, &now) && now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN) {
+        return;
+    }
+#endif
+    sigaction(sig, &act, NULL);
+}
+
+static int attempt_main(void *arg)
+{
+    const struct attempt *a = arg;
+
+    for (size_t i = 0; i < N_FAULTS; i++) {
+        catch_fault(faults[i]);
+    }
+    a->fn(a->arg);
+    _exit(0);
+}
+
+int xsc_port_try(void (*fn)(void *), void *arg)
+{
+    struct attempt a = {fn, arg};
+    const int saved = errno;
+    sigset_t block, before;
+    int status = 0;
+
+    sigfillset(&block);
+    for (size_t i = 0; i < N_FAULTS; i++) {
+        sigdelset(&block, faults[i]);
+    }
+    pthread_sigmask(SIG_BLOCK, &block, &before);
+    const int pid = clone(attempt_main, try_stack + TRY_STACK_SIZE, CLONE_VM | CLONE_VFORK, &a);
+    int reaped = -1;
+
+    if (pid > 0) {
+        do {
+            reaped = waitpid(pid, &status, (int)__WCLONE);
+        } while (reaped < 0 && errno == EINTR);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+
+    if (reaped < 0) {
+        return -1;
+    }
+    if (WIFSIGNALED(status)) {
+        return WTERMSIG(status);
+    }
+    return WEXITSTATUS(status) > EXIT_SIGNAL_BASE ? WEXITSTATUS(status) - EXIT_SIGNAL_BASE : 0;
+}
+
+/* --------------------------------------------------------------------------- placement ---- */
+
+static int storer_cpu = -1; /* changed by a probe only, under its caller's eyes */
+
+unsigned xsc_peer_cpus(void)
+{
+    return storer_cpu >= 0 ? 2 : xsc_library.cpu.cpus;
+}
+
+static int set_of(int cpu, cpu_set_t *set)
+{
+    CPU_ZERO(set);
+    if (cpu >= CPU_SETSIZE) {
+        return -ENODEV;
+    }
+    CPU_SET((size_t)cpu, set);
+    return 0;
+}
+
+void xsc_peer_place_tid(int tid)
+{
+    cpu_set_t set;
+
+    if (storer_cpu >= 0 && !set_of(storer_cpu, &set)) {
+        sched_setaffinity(tid, sizeof(set), &set);
+    }
+}
+
+void xsc_peer_place_thread(pthread_t thread)
+{
+    cpu_set_t set;
+
+    if (storer_cpu >= 0 && !set_of(storer_cpu, &set)) {
+        pthread_setaffinity_np(thread, sizeof(set), &set);
+    }
+}
+
+int xsc_affinity_set(int waiter, int storer, struct xsc_affinity *before)
+{
+    cpu_set_t set;
+
+    before->moved = 0;
+    if (sched_getaffinity(0, sizeof(before->set), &before->set)) {
+        return waiter < 0 && storer < 0 ? 0 : -ENODEV;
+    }
+    /* Going there is the only proof that a CPU is online and allowed: the storer's first. */
+    if (storer >= 0 && (set_of(storer, &set) || sched_setaffinity(0, sizeof(set), &set))) {
+        return -ENODEV;
+    }
+    before->moved = storer >= 0;
+    if (waiter >= 0 && (set_of(waiter, &set) || sched_setaffinity(0, sizeof(set), &set))) {
+        xsc_affinity_restore(before);
+        return -ENODEV;
+    }
+    if (waiter < 0 && before->moved) {
+        sched_setaffinity(0, sizeof(before->set), &before->set);
+    }
+    before->moved |= waiter >= 0;
+    storer_cpu = storer;
+    return 0;
+}
+
+void xsc_affinity_restore(const struct xsc_affinity *before)
+{
+    if (before->moved) {
+        sched_setaffinity(0, sizeof(before->set), &before->set);
+    }
+    storer_cpu = -1;
+}

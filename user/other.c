@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The part of the port for a POSIX system that nobody has taught us more about. Nothing can
+ * be tried there that might fault, so what remains is polling and GENERIC. A port to such a
+ * system starts from here: see core/port.h for what each function promises.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "arch/arch.h"
+#include "core/port.h"
+#include "user/affinity.h"
+#include "user/library.h"
+#include "user/peer.h"
+
+void xsc_port_cpu(struct xsc_cpu *cpu)
+{
+    const long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    xsc_arch_features(cpu);
+#if defined(XSC_TESTING)
+    xsc_test_features(cpu);
+#endif
+    cpu->cpus = n > 0 ? (uint32_t)n : 0;
+}
+
+int xsc_port_try(void (*fn)(void *), void *arg)
+{
+    (void)fn;
+    (void)arg;
+    return -1;
+}
+
+unsigned xsc_peer_cpus(void)
+{
+    return xsc_library.cpu.cpus;
+}
+
+void xsc_peer_place_tid(int tid)
+{
+    (void)tid;
+}
+
+void xsc_peer_place_thread(pthread_t thread)
+{
+    (void)thread;
+}
+
+int xsc_affinity_set(int waiter, int storer, struct xsc_affinity *before)
+{
+    before->moved = 0;
+    return waiter < 0 && storer < 0 ? 0 : -ENODEV;
+}
+
+void xsc_affinity_restore(const struct xsc_affinity *before)
+{
+    (void)before;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* The part of the port that any POSIX system can do: clocks, stepping aside, one message. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "arch/arch.h"
+#include "core/clock.h"
+#include "core/port.h"
+
+static uint64_t read_ns(clockid_t id)
+{
+    struct timespec t;
+
+    return clock_gettime(id, &t) ? 0 : (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t xsc_port_now_ns(void)
+{
+    return read_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t xsc_port_cpu_ns(void)
+{
+    return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+static uint64_t counter(void)
+{
+    return xsc_arch_counter();
+}
+
+void xsc_port_clocks(struct xsc_clock_sources *sources)
+{
+    sources->counter = counter;
+    sources->now_ns = xsc_port_now_ns;
+}
+
+void xsc_port_yield(void)
+{
+    sched_yield();
+}
+
+/* A wait is no cancellation point, and leaves errno alone: see xsc/wait.h. */
+void xsc_port_nap(uint64_t ns)
+{
+    const struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    const int saved = errno;
+    int cancel;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    nanosleep(&t, NULL);
+    pthread_setcancelstate(cancel, &cancel);
+    errno = saved;
+}
+
+/* One write, so that lines of several processes don't mix; no stdio, for signal handlers. */
+void xsc_port_say(const char *line)
+{
+    char text[320];
+    const size_t n = strnlen(line, sizeof(text) - 1);
+    const int saved = errno;
+
+    memcpy(text, line, n);
+    text[n] = '\n';
+    if (write(STDERR_FILENO, text, n + 1) < 0) {
+        /* nobody to tell */
+    }
+    errno = saved;
+}
+
+uint32_t xsc_port_slot_hint(void)
+{
+    static uint32_t threads;
+    static _Thread_local uint32_t mine;
+
+    if (!mine) {
+        mine = __atomic_add_fetch(&threads, 1, __ATOMIC_RELAXED);
+    }
+    return mine;
+}
+
+uint64_t xsc_port_process(void)
+{
+    return (uint64_t)getpid();
+}
