@@ -4,6 +4,7 @@
 # fetch.sh [--refresh] WHAT...: print the directory that holds WHAT, downloading it first when it is
 # not in the cache yet. Progress goes to stderr. Exit 77 when it cannot be had here.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lab.sh disable=SC1091
 . "$(dirname "$0")/lab.sh"
 
 usage() {

@@ -144,3 +144,39 @@ unpack() {
     mkdir -p "$root"
     dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$root" --no-same-owner "$@"
 }
+
+# --- Checks, for the scripts that test the scripts ------------------------------------------------
+
+checks_failed=0
+
+# check NAME STATUS OUTPUT COMMAND...: COMMAND ends with STATUS and its stdout is OUTPUT, or matches
+# PATTERN (newlines are ordinary characters) when OUTPUT is ~PATTERN. Ends the caller with 77 when
+# COMMAND is not to be had here.
+check() {
+    local name=$1 status=$2 output=$3 got=0 seen trouble as_wanted=1 started=$SECONDS
+    shift 3
+    trouble=$(mktemp)
+    # The dot keeps the newlines at the end.
+    seen=$("$@" 2>"$trouble"; got=$?; printf .; exit "$got") || got=$?
+    seen=${seen%.}
+    case $output in
+    '~'*) printf '%s' "$seen" | grep -qzE -- "${output#?}" || as_wanted= ;;
+    *) [ "$seen" = "$output" ] || as_wanted= ;;
+    esac
+    if [ "$got" = "$status" ] && [ -n "$as_wanted" ]; then
+        printf 'ok   %s (%d s)\n' "$name" $((SECONDS - started))
+    elif [ "$got" = 77 ]; then
+        printf 'skip %s: %s\n' "$name" "$(tail -n 1 "$trouble")"
+        rm -f "$trouble"
+        exit 77
+    else
+        printf 'FAIL %s: status %s, not %s; output:\n%s\nerrors:\n' "$name" "$got" "$status" "$seen"
+        cat "$trouble"
+        checks_failed=$((checks_failed + 1))
+    fi
+    rm -f "$trouble"
+}
+
+checks_end() {
+    if [ "$checks_failed" -ne 0 ]; then exit 1; fi
+}

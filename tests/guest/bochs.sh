@@ -5,7 +5,9 @@
 # TPAUSE, MONITORX and MWAITX. See README.md for what that proves.
 set -euo pipefail
 GUEST_DIR=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=../emulated/lab.sh disable=SC1091
 . "$GUEST_DIR/../emulated/lab.sh"
+# shellcheck source-path=SCRIPTDIR source=guest.sh disable=SC1091
 . "$GUEST_DIR/guest.sh"
 
 usage() {
@@ -60,6 +62,7 @@ need cpio cpio
 need "${CC:=gcc}" gcc libc6-dev
 bochs=$(fetched bochs)
 
+work=
 guest_work
 guest_initrd "$CC" ttyS1 "$@"
 

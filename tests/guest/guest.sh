@@ -43,7 +43,7 @@ guest_option() {
     esac
 }
 
-# guest_work: a directory for this run in $work, gone at the end together with the emulator.
+# guest_work: set $work to a directory for this run, gone at the end together with the emulator.
 guest_work() {
     work=$(mktemp -d "${TMPDIR:-/tmp}/xsc-guest.XXXXXX")
     emulator=
@@ -124,7 +124,7 @@ guest_run() {
             status=125
             break
         fi
-        if [ "$SECONDS" -ge "$deadline" ]; then
+        if [ "$SECONDS" -gt "$deadline" ]; then
             status=124
             break
         fi
@@ -140,7 +140,8 @@ guest_run() {
             say "no end after $guest_timeout s"
         else
             say "the guest died; its last words:"
-            tail -n 12 "$work/console" | tr -d '\r' >&2
+            grep -aE 'Kernel panic|Oops|BUG' "$work/console" | head -n 3 | tr -d '\r' >&2 || true
+            tail -n 8 "$work/console" | tr -d '\r' >&2
             tail -n 5 "$work/emulator" | tr -d '\r\033' >&2
         fi
     fi
