@@ -41,7 +41,7 @@ bool xsc_interval_bad(const struct xsc_mechanism *m, const struct xsc_trial *see
 {
     struct xsc_text t = xsc_text_in(text, size);
     const uint64_t ended = n->woken + n->late;
-    const uint64_t waited_ms = n->sum_ns / 1000000;
+    const uint64_t waited_ms = n->slices_ns / 1000000;
 
     if (n->hw_waits < MIN_WAITS) {
         return false;
@@ -77,15 +77,16 @@ static struct xsc_counts since(const struct xsc_counts *now, const struct xsc_co
         .expired = now->expired - before->expired,
         .spurious = now->spurious - before->spurious,
         .overslept = now->overslept - before->overslept,
-        .sum_ns = now->sum_ns - before->sum_ns,
+        .slices_ns = now->slices_ns - before->slices_ns,
         .max_over_ns = now->max_over_ns,
     };
 }
 
-static void roll_back(struct xsc_engine *e, struct xsc_mech_state *s, uint32_t choice,
-                      uint64_t now_ns, const char *reason)
+void xsc_roll_back(struct xsc_engine *e, uint64_t now_ns, const char *reason)
 {
+    const uint32_t choice = __atomic_load_n(&e->chosen, __ATOMIC_RELAXED);
     const uint32_t fallback = XSC_FALLBACK(choice);
+    struct xsc_mech_state *s = &e->mech[XSC_PRIMARY(choice)];
     struct xsc_text t = xsc_text_in(e->choice_reason, sizeof(e->choice_reason));
 
     xsc_text_put(&t, "rolled back from ");
@@ -110,7 +111,7 @@ static void judge(struct xsc_engine *e, uint32_t choice, const struct xsc_counts
     }
     s->bad_intervals++;
     if (s->bad_intervals >= XSC_BAD_INTERVALS && XSC_PRIMARY(choice) != XSC_FALLBACK(choice)) {
-        roll_back(e, s, choice, now_ns, text);
+        xsc_roll_back(e, now_ns, text);
     } else {
         xsc_set_state(s, XSC_STATE_DEGRADED, text); /* the fallback has nothing to fall to */
     }

@@ -15,22 +15,13 @@
 #define RELAX_SAMPLE 256u
 #define TRIES 3             /* a trial disturbed by a preemption gets another chance */
 
-static const struct xsc_mechanism *const mechanisms[] = {
+const struct xsc_mechanism *const xsc_mechanisms[XSC_N_MECHANISMS] = {
 #define XSC_ENTRY(id) &xsc_mech_##id,
     XSC_MECHANISMS(XSC_ENTRY)
 #undef XSC_ENTRY
 };
 
-#define N_MECHANISMS ((uint32_t)(sizeof(mechanisms) / sizeof(mechanisms[0])))
-
-_Static_assert(sizeof(mechanisms) / sizeof(mechanisms[0]) <= XSC_MAX_MECHANISMS,
-               "the table outgrew the engine");
-
-const struct xsc_mechanism *const *xsc_mechanism_table(uint32_t *n)
-{
-    *n = N_MECHANISMS;
-    return mechanisms;
-}
+_Static_assert(XSC_N_MECHANISMS <= XSC_MAX_MECHANISMS, "the table outgrew the engine");
 
 const char *xsc_state_name(uint32_t state)
 {
@@ -81,9 +72,8 @@ static bool same_name(const char *a, const char *b)
 
 int xsc_engine_find(const struct xsc_engine *e, const char *name)
 {
-    (void)e;
-    for (uint32_t i = 0; i < N_MECHANISMS; i++) {
-        if (same_name(name, mechanisms[i]->name)) {
+    for (uint32_t i = 0; i < e->n_mechs; i++) {
+        if (same_name(name, e->table[i]->name)) {
             return (int)i;
         }
     }
@@ -146,12 +136,11 @@ static void find_facts(struct xsc_engine *e)
     e->cpu.counter_trusted = e->clock.hardware;
     measure_relax(e);
 
-    e->n_mechs = N_MECHANISMS;
-    for (uint32_t i = 0; i < N_MECHANISMS; i++) {
+    for (uint32_t i = 0; i < e->n_mechs; i++) {
         const char *why = "";
 
-        e->mech[i].mech = mechanisms[i];
-        switch (mechanisms[i]->detect(&e->cpu, &why)) {
+        e->mech[i].mech = e->table[i];
+        switch (e->table[i]->detect(&e->cpu, &why)) {
         case XSC_ABSENT:
             xsc_set_state(&e->mech[i], XSC_STATE_FAILED, why);
             break;
@@ -167,6 +156,18 @@ static void find_facts(struct xsc_engine *e)
 }
 
 /* ----------------------------------------------------------------------------- trying ---- */
+
+/*
+ * Health's idea of late, by what the trial saw: half of what any mechanism is granted, and
+ * four times what this one takes. Whoever leaves the CPU comes back when the OS likes.
+ */
+static uint64_t late_after(const struct xsc_mech_state *s, const struct xsc_limits *limits)
+{
+    if (s->mech->traits & XSC_LEAVES_CPU) {
+        return UINT64_MAX;
+    }
+    return xsc_overshoot_limit(s->mech, limits) / 2 + 4 * s->trial.overshoot.p50;
+}
 
 void xsc_validate(struct xsc_engine *e, struct xsc_mech_state *s,
                   const struct xsc_trial_plan *plan)
@@ -189,6 +190,7 @@ void xsc_validate(struct xsc_engine *e, struct xsc_mech_state *s,
     }
     s->verdict = v;
     s->bad_intervals = 0;
+    s->late_ns = late_after(s, e->limits);
     if (v == XSC_UNPROVEN) {
         xsc_setback(s, xsc_port_now_ns());
     }
@@ -215,7 +217,17 @@ bool xsc_engine_try(struct xsc_engine *e, uint32_t index, const struct xsc_trial
         return false;
     }
     if (s->mech->detect(&e->cpu, &why) != XSC_ABSENT) {
+        const uint32_t choice = __atomic_load_n(&e->chosen, __ATOMIC_RELAXED);
+        char text[XSC_REASON_SIZE];
+
         xsc_validate(e, s, plan);
+        if (choice && index == XSC_PRIMARY(choice) && index != XSC_FALLBACK(choice) &&
+            (s->verdict == XSC_BROKEN || s->verdict == XSC_SLOW)) {
+            struct xsc_text t = xsc_text_in(text, sizeof(text));
+
+            xsc_text_put(&t, xsc_reason(s));
+            xsc_roll_back(e, xsc_port_now_ns(), text);
+        }
     }
     xsc_manager_unlock(e);
     return true;
@@ -223,12 +235,11 @@ bool xsc_engine_try(struct xsc_engine *e, uint32_t index, const struct xsc_trial
 
 /* --------------------------------------------------------------------------- choosing ---- */
 
-static void choice_because(struct xsc_engine *e, const char *a, const char *b)
+static void choice_because(struct xsc_engine *e, const char *reason)
 {
     struct xsc_text t = xsc_text_in(e->choice_reason, sizeof(e->choice_reason));
 
-    xsc_text_put(&t, a);
-    xsc_text_put(&t, b);
+    xsc_text_put(&t, reason);
 }
 
 /* Can be waited with at all: there, and does not fault or lose wake-ups when tried. */
@@ -256,17 +267,19 @@ static bool usable(struct xsc_engine *e, uint32_t i)
 }
 
 /*
- * The fallback is the first that polls without leaving the CPU: it needs nothing but
- * coherent memory. Tried too, so that the numbers are there, and used whatever they are.
+ * The fallback is the first that only polls: it needs nothing but coherent memory. With one
+ * CPU to run on it must leave that CPU, too. It is tried, so that the numbers are there,
+ * and something is used whatever they are.
  */
 static uint32_t find_fallback(struct xsc_engine *e)
 {
+    const uint32_t must = XSC_POLL | (e->cpu.cpus == 1 ? (uint32_t)XSC_LEAVES_CPU : 0);
     uint32_t last = e->n_mechs - 1;
 
     for (uint32_t i = 0; i < e->n_mechs; i++) {
         struct xsc_mech_state *s = &e->mech[i];
 
-        if (s->mech->traits & XSC_POLL && !(s->mech->traits & XSC_MAY_FAULT)) {
+        if ((s->mech->traits & must) == must && !(s->mech->traits & XSC_MAY_FAULT)) {
             xsc_validate(e, s, e->plan);
             if (xsc_fit(s)) {
                 return i;
@@ -281,14 +294,9 @@ static uint32_t find_fallback(struct xsc_engine *e)
 /* The best that proves itself, before the fallback in order of preference; else that. */
 static uint32_t find_primary(struct xsc_engine *e, uint32_t fallback)
 {
-    if (e->cpu.cpus == 1) {
-        const int generic = xsc_engine_find(e, "GENERIC");
-
-        if (generic >= 0) {
-            xsc_validate(e, &e->mech[generic], e->plan);
-            choice_because(e, "one CPU to run on: whoever wakes us needs it", "");
-            return (uint32_t)generic;
-        }
+    if (e->cpu.cpus == 1 && e->mech[fallback].mech->traits & XSC_LEAVES_CPU) {
+        choice_because(e, "one CPU to run on: whoever wakes us needs it");
+        return fallback;
     }
     for (uint32_t i = 0; i < fallback; i++) {
         struct xsc_mech_state *s = &e->mech[i];
@@ -299,11 +307,11 @@ static uint32_t find_primary(struct xsc_engine *e, uint32_t fallback)
         }
         xsc_validate(e, s, e->plan);
         if (xsc_fit(s)) {
-            choice_because(e, "the best here that passed its trial", "");
+            choice_because(e, "the best here that passed its trial");
             return i;
         }
     }
-    choice_because(e, "nothing better here passed", "");
+    choice_because(e, "nothing better here passed");
     return fallback;
 }
 
@@ -318,7 +326,7 @@ static enum xsc_chose choose_asked(struct xsc_engine *e, const char *asked, uint
     if (!usable(e, (uint32_t)i)) {
         return XSC_CHOSE_OTHER;
     }
-    choice_because(e, "asked for by name", "");
+    choice_because(e, "asked for by name");
     *primary = (uint32_t)i;
     return XSC_CHOSE;
 }
@@ -350,9 +358,21 @@ static void refuse(enum xsc_chose chose, struct xsc_engine *e, const char *asked
     xsc_port_say(line);
 }
 
-static bool is_primary(const struct xsc_engine *e, uint32_t choice, const char *asked)
+/* What to answer who asks after the choice was made. */
+static enum xsc_chose earlier_choice(const struct xsc_engine *e, uint32_t choice,
+                                     const char *asked)
 {
-    return !asked || xsc_engine_find(e, asked) == (int)XSC_PRIMARY(choice);
+    const int i = asked ? xsc_engine_find(e, asked) : (int)XSC_PRIMARY(choice);
+
+    if (i < 0) {
+        return XSC_CHOSE_UNKNOWN;
+    }
+    if (i == (int)XSC_PRIMARY(choice)) {
+        return XSC_CHOSE;
+    }
+    return __atomic_load_n(&e->mech[i].state, __ATOMIC_ACQUIRE) == XSC_STATE_FAILED
+               ? XSC_CHOSE_OTHER
+               : XSC_CHOSE_EARLIER;
 }
 
 enum xsc_chose xsc_engine_choose(struct xsc_engine *e, const char *asked)
@@ -372,9 +392,7 @@ enum xsc_chose xsc_engine_choose(struct xsc_engine *e, const char *asked)
         }
     }
     if (choice) {
-        return asked && xsc_engine_find(e, asked) < 0 ? XSC_CHOSE_UNKNOWN
-               : is_primary(e, choice, asked)         ? XSC_CHOSE
-                                                      : XSC_CHOSE_EARLIER;
+        return earlier_choice(e, choice, asked);
     }
 
     find_facts(e);

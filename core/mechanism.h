@@ -46,6 +46,7 @@ struct xsc_mech_state {
     struct xsc_trial trial;
 
     /* Health. */
+    uint64_t late_ns;       /* a slice that ends later than this is overslept */
     uint32_t bad_intervals; /* in a row */
     uint32_t setbacks;      /* roll backs, and trials that could not be finished */
     uint64_t quiet_until_ns; /* after a setback: not tried again before this */
@@ -81,6 +82,7 @@ struct xsc_engine {
     const struct xsc_trial_plan *plan; /* the short one */
     uint64_t health_ns;                /* length of a health interval */
 
+    const struct xsc_mechanism *const *table; /* best first */
     uint32_t n_mechs;
     bool asked_refused; /* a mechanism was asked for by name and can't be had */
     struct xsc_mech_state mech[XSC_MAX_MECHANISMS];
@@ -92,11 +94,16 @@ struct xsc_engine {
     struct xsc_trial_scratch scratch;
 };
 
+/* Every mechanism of this architecture, best first. */
+#define XSC_COUNT_ONE(id) +1
+#define XSC_N_MECHANISMS (0 XSC_MECHANISMS(XSC_COUNT_ONE))
+extern const struct xsc_mechanism *const xsc_mechanisms[XSC_N_MECHANISMS];
+
 /* Static initialiser: everything else is found out by xsc_engine_choose(). */
 #define XSC_ENGINE_INIT                                                                            \
     {                                                                                              \
         .tight_looks = 100, .limits = &xsc_default_limits, .plan = &xsc_short_plan,                \
-        .health_ns = 10000000000u                                                                  \
+        .health_ns = 10000000000u, .table = xsc_mechanisms, .n_mechs = XSC_N_MECHANISMS,           \
     }
 
 /* ------------------------------------------------------------------------- choosing ---- */
@@ -115,14 +122,14 @@ enum xsc_chose {
  */
 enum xsc_chose xsc_engine_choose(struct xsc_engine *e, const char *asked);
 
-/* Tries one mechanism, as the probe does; its state and trial are updated. False: busy. */
+/*
+ * Tries one mechanism, as the probe does; its state and trial are updated, and where the
+ * primary turns out unfit the fallback takes its place. False: busy.
+ */
 bool xsc_engine_try(struct xsc_engine *e, uint32_t index, const struct xsc_trial_plan *plan);
 
 /* The mechanism of that name, in any case; -1 where there is none. */
 int xsc_engine_find(const struct xsc_engine *e, const char *name);
-
-/* Every mechanism of this architecture, best first. *n: how many. */
-const struct xsc_mechanism *const *xsc_mechanism_table(uint32_t *n);
 
 /* "CANDIDATE", ... */
 const char *xsc_state_name(uint32_t state);
@@ -140,6 +147,9 @@ static inline const char *xsc_reason(const struct xsc_mech_state *s)
 {
     return s->reason[__atomic_load_n(&s->reason_half, __ATOMIC_ACQUIRE) & 1];
 }
+
+/* Puts the fallback in the primary's place, FAILED for the reason given. */
+void xsc_roll_back(struct xsc_engine *e, uint64_t now_ns, const char *reason);
 
 /* Tries s and sets its state by the verdict. The manager's lock is held. */
 void xsc_validate(struct xsc_engine *e, struct xsc_mech_state *s,

@@ -43,6 +43,7 @@ static void sum_slot(const struct xsc_counts *n, struct xsc_counts *sum)
     sum->spurious += get(&n->spurious);
     sum->limited += get(&n->limited);
     sum->overslept += get(&n->overslept);
+    sum->slices_ns += get(&n->slices_ns);
     sum->sum_ns += get(&n->sum_ns);
     sum->max_ns = max > sum->max_ns ? max : sum->max_ns;
     sum->max_over_ns = over > sum->max_over_ns ? over : sum->max_over_ns;

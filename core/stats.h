@@ -30,11 +30,12 @@ struct xsc_counts {
     uint64_t hw_waits;    /* returns from a mechanism's wait() */
     uint64_t woken;       /* ... with the condition met before the slice's end */
     uint64_t expired;     /* ... at the slice's end, with the condition unmet */
-    uint64_t late;        /* ... met, but only at the slice's end: a store that was missed? */
+    uint64_t late;        /* ... met, but only at the slice's or the OS's limit: missed? */
     uint64_t spurious;    /* ... early and unmet, and not by the OS's limit */
     uint64_t limited;     /* ... early and unmet, by the OS's limit */
     uint64_t overslept;   /* of the expired, those later than the health limit allows */
-    uint64_t sum_ns;      /* time spent in watched waits */
+    uint64_t slices_ns;   /* time spent in slices, added at the end of each */
+    uint64_t sum_ns;      /* time spent in watched waits, added at the end of each */
     uint64_t max_ns;      /* the longest of them */
     uint64_t min_ns_plus; /* the shortest, plus one; 0 for none */
     uint64_t max_over_ns; /* the furthest past a slice's end */

@@ -9,6 +9,7 @@
 
 #define MIN_SAMPLES 16           /* of each kind, whatever the budget says */
 #define MISS_MARGIN_NS 20000     /* a store this long before the slice's end was not a near thing */
+#define MISS_GRACE_NS 50000      /* back later than this, the waiter had lost its CPU */
 #define NOP_NS 300               /* quicker than this, with two clock reads, nothing was entered */
 #define DELAY_STEP_NS 300        /* the peer stores 0, 1, 2 or 3 steps after it was asked */
 
@@ -201,6 +202,23 @@ static void quiet_waits(struct run *r, struct xsc_trial_scratch *scratch)
     }
 }
 
+/*
+ * A miss: time ended the wait, the OS's limit or the slice, although the store was over
+ * well before. Nearer than the margin, or with the waiter back so late that it must have
+ * lost its CPU, nothing can be said, so nothing is counted.
+ */
+static bool missed(const struct run *r, const struct xsc_peer *peer, enum xsc_woke woke,
+                   uint64_t now, uint64_t end)
+{
+    const uint64_t margin = xsc_to_ticks(r->clock, MISS_MARGIN_NS);
+
+    if (woke == XSC_WOKE_LIMIT) {
+        return !xsc_due(peer->after + margin, now);
+    }
+    return xsc_due(now, end) && xsc_elapsed_ns(r->clock, end, now) < MISS_GRACE_NS &&
+           !xsc_due(peer->after + margin, end);
+}
+
 /* One store by the peer. Returns false when it never came: the peer lost its CPU. */
 static bool cross_wait(struct run *r, struct xsc_peer *peer, uint32_t number,
                        struct xsc_histogram *h, uint64_t *max)
@@ -213,9 +231,10 @@ static bool cross_wait(struct run *r, struct xsc_peer *peer, uint32_t number,
     const uint64_t start = r->clock->ticks();
     const uint64_t patience = start + xsc_to_ticks(r->clock, r->plan->patience_ns);
     uint64_t end = start + r->slice, now;
+    enum xsc_woke woke;
 
     for (;;) {
-        r->m->wait(r->ctx, &w, end);
+        woke = r->m->wait(r->ctx, &w, end);
         const bool met = xsc_watch_met(&w);
 
         now = r->clock->ticks();
@@ -227,8 +246,6 @@ static bool cross_wait(struct run *r, struct xsc_peer *peer, uint32_t number,
         }
         if (xsc_due(now, end)) {
             end = now + r->slice;
-        } else {
-            r->out->spurious++;
         }
     }
     const uint64_t ns = xsc_elapsed_ns(r->clock, peer->before, now);
@@ -243,13 +260,7 @@ static bool cross_wait(struct run *r, struct xsc_peer *peer, uint32_t number,
         }
         xsc_arch_relax();
     }
-    /*
-     * A miss: the wait ran to its slice's end although the store was over well before.
-     * Nearer than the margin, or with the peer preempted between its store and its second
-     * stamp, nothing can be said, so nothing is counted.
-     */
-    if (r->m->traits & XSC_MONITOR && xsc_due(now, end) &&
-        !xsc_due(peer->after + xsc_to_ticks(r->clock, MISS_MARGIN_NS), end)) {
+    if (r->m->traits & XSC_MONITOR && missed(r, peer, woke, now, end)) {
         r->out->missed++;
     }
     return true;
@@ -352,14 +363,13 @@ static enum xsc_verdict broken(const struct xsc_trial *t, struct xsc_text *say)
 static enum xsc_verdict slow(const struct xsc_mechanism *m, const struct xsc_trial *t,
                              const struct xsc_limits *limits, struct xsc_text *say)
 {
-    const bool stream = m->traits & XSC_MONITOR && !(m->traits & XSC_DEADLINE);
-    const uint64_t over = stream ? limits->overshoot_p50_stream : limits->overshoot_p50;
+    const bool punctual = !(m->traits & XSC_LEAVES_CPU); /* else it's the OS that is late */
 
     if (t->changed.p99 > limits->return_p99) {
         say_ns(say, "slow to return: p99 ", t->changed.p99);
     } else if (t->self_store.p99 > limits->return_p99) {
         say_ns(say, "slow to see its own store: p99 ", t->self_store.p99);
-    } else if (t->overshoot.p50 > over) {
+    } else if (punctual && t->overshoot.p50 > xsc_overshoot_limit(m, limits)) {
         say_ns(say, "oversleeps its deadline: p50 ", t->overshoot.p50);
     } else if (t->cross_store.n && t->cross_store.p99 > limits->cross_p99) {
         say_ns(say, "slow to wake: p99 ", t->cross_store.p99);

@@ -32,7 +32,6 @@ struct xsc_trial {
     uint64_t rests_limited;         /* ... and how many the OS's limit ended */
     uint64_t os_limit_ns;           /* longest wait that the OS's limit ended; 0: it ended none */
     uint64_t missed;                /* stores noticed only because the slice ended */
-    uint64_t spurious;              /* early returns while another CPU's store was awaited */
     uint64_t spurious_per_s;        /* early returns a second of waiting for nothing */
     uint64_t cpu_permille;          /* CPU time a waited time: 1000 burns it all; 0 if unknown */
     const char *cross_trouble;      /* why cross_store could not be tried; NULL: it could */
@@ -69,6 +68,15 @@ enum xsc_verdict {
     XSC_SLOW,     /* works, over a limit */
     XSC_BROKEN,   /* faults, or loses wake-ups */
 };
+
+/* What a mechanism may oversleep by, in ns: more where only an event stream bounds it. */
+static inline uint64_t xsc_overshoot_limit(const struct xsc_mechanism *m,
+                                           const struct xsc_limits *limits)
+{
+    const bool stream = m->traits & XSC_MONITOR && !(m->traits & XSC_DEADLINE);
+
+    return stream ? limits->overshoot_p50_stream : limits->overshoot_p50;
+}
 
 /* Whether a monitor's undisturbed waits lasted: neither a NOP nor a trap. Pure. */
 bool xsc_trial_sleeps(const struct xsc_mechanism *m, const struct xsc_trial *t);

@@ -83,16 +83,14 @@ static struct watcher find_watcher(struct xsc_engine *e, const char *(*asked)(vo
     if (!choice) {
         return (struct watcher){&bare_mech, &bare_ctx, UINT64_MAX};
     }
-    const struct xsc_mechanism *m = e->mech[XSC_PRIMARY(choice)].mech;
-    const bool stream = m->traits & XSC_MONITOR && !(m->traits & XSC_DEADLINE);
+    const struct xsc_mech_state *primary = &e->mech[XSC_PRIMARY(choice)];
 
-    return (struct watcher){m, &e->ctx,
-                            stream ? e->limits->overshoot_p50_stream : e->limits->overshoot_p50};
+    return (struct watcher){primary->mech, &e->ctx, primary->late_ns};
 }
 
 /* ---- one slice ---- */
 
-static void ended_late(struct xsc_counts *n, const struct watcher *by, uint64_t over_ns)
+static void ran_out(struct xsc_counts *n, const struct watcher *by, uint64_t over_ns)
 {
     xsc_count(&n->expired, 1);
     xsc_count_max(&n->max_over_ns, over_ns);
@@ -101,11 +99,12 @@ static void ended_late(struct xsc_counts *n, const struct watcher *by, uint64_t 
     }
 }
 
-/* Watches until the condition is met or ticks reach end. Gives the time it left at. */
-static bool watch_slice(const struct watcher *by, const struct xsc_watch *w, uint64_t end,
-                        struct xsc_counts *n, uint64_t *left_at)
+/* Watches until the condition is met or ticks, *at now, reach end. Moves *at on. */
+static bool watch_slice(const struct watcher *by, const struct xsc_watch *w, uint64_t *at,
+                        uint64_t end, struct xsc_counts *n)
 {
     const struct xsc_clock *clock = by->ctx->clock;
+    const uint64_t start = *at;
 
     for (;;) {
         const enum xsc_woke woke = by->mech->wait(by->ctx, w, end);
@@ -113,18 +112,22 @@ static bool watch_slice(const struct watcher *by, const struct xsc_watch *w, uin
         const uint64_t now = clock->ticks();
         const bool due = xsc_due(now, end);
 
-        *left_at = now;
+        *at = now;
         xsc_count(&n->hw_waits, 1);
+        if (met || due) {
+            xsc_count(&n->slices_ns, xsc_elapsed_ns(clock, start, now));
+        }
         if (met) {
-            /* At the slice's end and not before: perhaps the monitor missed the store. */
-            const bool late = due && by->mech->traits & XSC_MONITOR &&
-                              xsc_elapsed_ns(clock, end, now) < LATE_GRACE_NS;
+            /* Met only when time was up: perhaps the monitor missed the store. */
+            const bool late = by->mech->traits & XSC_MONITOR &&
+                              (woke == XSC_WOKE_LIMIT ||
+                               (due && xsc_elapsed_ns(clock, end, now) < LATE_GRACE_NS));
 
             xsc_count(late ? &n->late : &n->woken, 1);
             return true;
         }
         if (due) {
-            ended_late(n, by, xsc_elapsed_ns(clock, end, now));
+            ran_out(n, by, xsc_elapsed_ns(clock, end, now));
             return false;
         }
         xsc_count(woke == XSC_WOKE_LIMIT ? &n->limited : &n->spurious, 1);
@@ -152,7 +155,7 @@ static enum xsc_end watch_until(const struct watcher *by, const struct xsc_watch
                 slice_ns = deadline_ns - now_ns;
             }
         }
-        met = watch_slice(by, w, now + xsc_to_ticks(clock, slice_ns) + 1, &slot->n, &now);
+        met = watch_slice(by, w, &now, now + xsc_to_ticks(clock, slice_ns) + 1, &slot->n);
         if (met) {
             break;
         }

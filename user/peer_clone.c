@@ -9,6 +9,7 @@
  * It exists for some milliseconds and is gone, waited for, before the trial ends.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
@@ -45,9 +46,11 @@ int xsc_port_peer_start(struct xsc_peer *peer)
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     __atomic_store_n(&running, 1, __ATOMIC_RELAXED);
+    const int saved = errno;
     const int tid = clone(run, stack + STACK_SIZE, flags, peer, NULL, NULL, &running);
 
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
     if (tid < 0) {
         peer->trouble = "no thread could be started (clone refused)";
         return -1;
@@ -58,9 +61,12 @@ int xsc_port_peer_start(struct xsc_peer *peer)
 
 void xsc_port_peer_stop(struct xsc_peer *peer)
 {
+    const int saved = errno;
+
     __atomic_store_n(&peer->stop, 1, __ATOMIC_RELEASE);
     /* Acquire: what the child did, its use of the stack included, is over. */
     while (__atomic_load_n(&running, __ATOMIC_ACQUIRE)) {
         syscall(SYS_futex, &running, FUTEX_WAIT, 1, NULL, NULL, 0);
     }
+    errno = saved;
 }

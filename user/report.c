@@ -108,10 +108,7 @@ int xsc_stats_read(struct xsc_stats *out, size_t size)
 
 unsigned xsc_mechanism_count(void)
 {
-    uint32_t n;
-
-    xsc_mechanism_table(&n);
-    return n;
+    return xsc_library.n_mechs;
 }
 
 static void info_of(const struct xsc_mech_state *s, struct xsc_mechanism_info *info)
