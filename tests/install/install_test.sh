@@ -47,10 +47,11 @@ if grep -rIlF -e "$work" -e "$src" "$root/usr"; then
 fi
 
 step "CMake: find_package(xsc-wait), shared and static"
-cmake -S "$here/project" -B "$work/project" -DCMAKE_C_COMPILER="$cc" \
-    -DCMAKE_PREFIX_PATH="$root/usr" -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF >"$work/log" 2>&1 &&
-    cmake --build "$work/project" >>"$work/log" 2>&1 ||
-    { tail -n 30 "$work/log"; exit 1; }
+{
+    cmake -S "$here/project" -B "$work/project" -DCMAKE_C_COMPILER="$cc" \
+        -DCMAKE_PREFIX_PATH="$root/usr" -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF
+    cmake --build "$work/project"
+} >"$work/log" 2>&1 || { tail -n 30 "$work/log"; exit 1; }
 for program in shared static; do
     "$work/project/$program"
 done
