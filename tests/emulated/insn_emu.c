@@ -248,8 +248,7 @@ static uint64_t clock_ns(void)
 static bool signal_waits(const ucontext_t *uc)
 {
     sigset_t pending;
-    return sigpending(&pending) == 0 &&
-           (mask_word(&pending) & ~mask_word(&uc->uc_sigmask)) != 0;
+    return sigpending(&pending) == 0 && (mask_word(&pending) & ~mask_word(&uc->uc_sigmask)) != 0;
 }
 
 static uint64_t spurious_ticks(void)
@@ -263,8 +262,8 @@ static uint64_t spurious_ticks(void)
     return monitor.random % 32768;
 }
 
-/* Waits for a store to the armed line (when monitored), the TSC to reach deadline, or limit ticks to
- * pass (when not 0); says what ended it. */
+/* Waits for a store to the armed line (when monitored), the TSC to reach deadline, or limit ticks
+ * to pass (when not 0); says what ended it. */
 static enum insn_emu_counter wait_for(const ucontext_t *uc, bool monitored, uint64_t deadline,
                                       uint64_t limit)
 {
@@ -417,8 +416,8 @@ static bool emulate(const struct insn *insn, ucontext_t *uc)
             raise_segv(uc, SI_KERNEL, 0);
             return false;
         }
-        reason = wait_for(uc, true,
-                          (rcx & 2) != 0 && ticks != 0 ? __rdtsc() + ticks : UINT64_MAX, 0);
+        const bool timer = (rcx & 2) != 0 && ticks != 0;
+        reason = wait_for(uc, true, timer ? __rdtsc() + ticks : UINT64_MAX, 0);
         break;
     }
     case NOT_OURS:

@@ -537,8 +537,8 @@ static void every_register_is_decoded(void **state)
     WITH("r9", "0x3e, 0xf2, 0xf3, 0x41, 0x0f, 0xae, 0xf1");
 #undef WITH
     /* A 32-bit address: the upper half of the register is not used. */
-    _Atomic uint64_t *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT;
+    _Atomic uint64_t *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, flags, -1, 0);
     assert_ptr_not_equal(low, MAP_FAILED);
     __asm__ volatile(".byte 0xf3, 0x67, 0x0f, 0xae, 0xf1"
                      :
