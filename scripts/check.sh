@@ -62,7 +62,7 @@ run_stage() {
         build release && tests release unit native stress style install
         ;;
     release-fast) build release && tests release unit native style install ;;
-    asan-ubsan-fast) preset=asan-ubsan; build $preset && tests $preset unit native ;;
+    asan-ubsan-fast) build asan-ubsan && tests asan-ubsan unit ;;
     clang | generic | other-port) build "$stage" && tests "$stage" unit native stress ;;
     asan-ubsan | tsan) build "$stage" && tests "$stage" unit native stress ;;
     emulated)
