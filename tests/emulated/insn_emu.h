@@ -26,7 +26,8 @@
  *
  * sigaction() and signal() are replaced: once the emulation is installed, a handler that anybody
  * sets for SIGILL is kept behind it, gets what is not emulated, and is what the next sigaction()
- * returns as the old one. Link insn_emu.c into the program, not into a library loaded later.
+ * returns as the old one; a child that shares memory (vfork) has one of its own. Link insn_emu.c
+ * into the program, not into a library loaded later.
  *
  * Everything here may be called from any thread and from signal handlers.
  */
