@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -97,6 +98,12 @@ static void become_tool(const struct setting *s, const char *args, int out, int 
     }
     if (s && s->permissions) {
         respect_permissions();
+    }
+    if (s && s->no_files_above_100) {
+        const struct rlimit limit = {100, 100};
+
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &limit);
     }
     if (dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0) {
         execv(tool_path, argv);
