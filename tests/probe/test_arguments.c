@@ -19,7 +19,7 @@ static const struct {
     {"--timeout 100", "--timeout: \"100\" is not a time"},
     {"--timeout 99999999999999999999", "is not a time"},
     {"--timeout 99999999999999999999us", "is not from 1us to 10s"},
-    {"--timeout 18446744073709551716ns", "is not from 1us to 10s"}, /* 2^64 + 100 */
+    {"--timeout 18446744073709651616ns", "is not from 1us to 10s"}, /* 2^64 + 100,000 */
     {"--timeout 18446744073709552s", "is not from 1us to 10s"}, /* wraps, in ns, to a good one */
     {"--timeout 0us", "is not from 1us to 10s"},
     {"--timeout 999ns", "is not from 1us to 10s"},
@@ -33,7 +33,8 @@ static const struct {
     {"--timeout=", "--timeout needs a value"},
     {"--iterations 15", "--iterations: \"15\" is not a number from 16 to 100000000"},
     {"--iterations 100000001", "is not a number from 16 to 100000000"},
-    {"--iterations 4294967312", "is not a number from"}, /* 2^32 + 16 */
+    {"--iterations 4294967312", "is not a number from"},           /* 2^32 + 16 */
+    {"--iterations 18446744073709551632", "is not a number from"}, /* 2^64 + 16 */
     {"--iterations -16", "is not a number from"},
     {"--iterations 1e3", "is not a number from"},
     {"--iterations 64x", "is not a number from"},

@@ -194,8 +194,8 @@ bool json_report(FILE *to, const struct findings *f)
         add_mechanism(list, &f->result[i]);
     }
     cJSON_AddStringToObject(root, "primary", f->chosen.primary);
-    cJSON_AddStringToObject(root, "primary_state", state_word(f->primary_state));
     cJSON_AddStringToObject(root, "fallback", f->chosen.fallback);
+    add_text_if(root, "rolled_back_to", f->rolled_back_to);
     add_reasons(root, f);
 
     cJSON *verdict = cJSON_AddObjectToObject(root, "verdict");

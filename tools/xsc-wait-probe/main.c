@@ -193,8 +193,8 @@ static enum exit_status try_all(const struct options *o, struct findings *f)
 }
 
 /*
- * The library chooses by itself, as in any program, before the long trials; these don't
- * change its choice, but what they find out about the primary is worth saying.
+ * The library chooses by itself, as in any program, before the long trials. That choice is
+ * the one reported: other programs will make it too, whatever a long trial then finds.
  */
 static enum exit_status find_out(const struct options *o, struct findings *f)
 {
@@ -210,7 +210,9 @@ static enum exit_status find_out(const struct options *o, struct findings *f)
     if ((status = list_mechanisms(f)) || (status = ask_for_all(f, o)) || (status = try_all(o, f))) {
         return status;
     }
-    f->primary_state = xsc_stats_read(&now, sizeof(now)) ? f->chosen.state : now.state;
+    if (!xsc_stats_read(&now, sizeof(now)) && strcmp(now.primary, f->chosen.primary)) {
+        snprintf(f->rolled_back_to, sizeof(f->rolled_back_to), "%s", now.primary);
+    }
     judge(f);
     return STATUS_VALIDATED;
 }

@@ -287,6 +287,7 @@ static void print_legend(FILE *to)
 
 static void print_choice(FILE *to, const struct findings *f)
 {
+    const struct result *primary = find_result(f, f->chosen.primary);
     const struct result *fallback = find_result(f, f->chosen.fallback);
     char text[512];
 
@@ -296,8 +297,8 @@ static void print_choice(FILE *to, const struct findings *f)
                  f->chosen.fail_reason);
         fact(to, "refused", text);
     }
-    snprintf(text, sizeof(text), "%s (%s): %s", f->chosen.primary, state_word(f->primary_state),
-             f->chosen.choice_reason);
+    snprintf(text, sizeof(text), "%s (%s): %s", f->chosen.primary,
+             primary ? state_word(primary->report.info.state) : "unknown", f->chosen.choice_reason);
     fact(to, "primary", text);
     if (!strcmp(f->chosen.primary, f->chosen.fallback)) {
         snprintf(text, sizeof(text),
@@ -309,6 +310,13 @@ static void print_choice(FILE *to, const struct findings *f)
                  fallback ? state_word(fallback->report.info.state) : "unknown");
     }
     fact(to, "fallback", text);
+    if (*f->rolled_back_to) {
+        snprintf(text, sizeof(text),
+                 "to %s in this process, after the trial above; others will find "
+                 "out by themselves",
+                 f->rolled_back_to);
+        fact(to, "rolled back", text);
+    }
 }
 
 void print_report(FILE *to, const struct findings *f, bool quiet)

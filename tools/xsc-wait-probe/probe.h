@@ -60,8 +60,8 @@ struct findings {
     uint32_t iterations;
     bool iterations_asked; /* by the user */
     uint64_t timeout_ns;
-    struct xsc_stats chosen;       /* the library's own choice, read before the long trials */
-    uint32_t primary_state;        /* enum xsc_mechanism_state, after them */
+    struct xsc_stats chosen; /* the library's own choice, read before the long trials */
+    char rolled_back_to[16]; /* what it uses now, if the long trials failed its choice; or "" */
     char asked_by_environment[64]; /* XSC_MECHANISM, cut and made printable; "": not set */
     struct result *result;
     unsigned n;
