@@ -13,7 +13,7 @@ help:
 	@echo 'make probe        what can wait on this machine, tried out (ARGS="--json ..." is passed on)'
 	@echo 'make check        all builds and all tests'
 	@echo 'make check-fast   this machine only, no emulators: under two minutes'
-	@echo 'make bench        the benchmarks'
+	@echo 'make bench        what waiting costs here, beside bare spins and futexes (ARGS as above)'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR is honoured'
 	@echo 'make clean        remove build/'
 	@echo 'Packages that are missing are installed first (Debian; see scripts/setup.sh).'
@@ -34,7 +34,9 @@ check-fast:
 
 bench:
 	@scripts/setup.sh bench
-	@scripts/bench.sh
+	@cmake --preset bench --log-level=WARNING >/dev/null
+	@cmake --build build/bench -j $(JOBS) -- --no-print-directory -s
+	@build/bench/bench/xsc-wait-bench $(ARGS)
 
 install:
 	@scripts/setup.sh probe
