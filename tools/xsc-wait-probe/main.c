@@ -207,7 +207,10 @@ static enum exit_status find_out(const struct options *o, struct findings *f)
         return complain(STATUS_NOT_VALIDATED, "the library does not answer");
     }
     make_printable(f->chosen.fail_reason); /* may quote XSC_MECHANISM */
-    if ((status = list_mechanisms(f)) || (status = ask_for_all(f, o)) || (status = try_all(o, f))) {
+    if ((status = list_mechanisms(f))) {
+        return status;
+    }
+    if ((status = ask_for_all(f, o)) || (status = try_all(o, f))) {
         return status;
     }
     if (!xsc_stats_read(&now, sizeof(now)) && strcmp(now.primary, f->chosen.primary)) {

@@ -134,8 +134,8 @@ bool output_same(const struct output *a, const struct output *b);
 void output_clean_up_on_signals(void);
 
 /* progress.c: on stderr. */
-void progress_begin(bool wanted, unsigned steps);
-void progress_step(unsigned step, const char *mechanism);
+void progress_begin(bool wanted, unsigned n_steps);
+void progress_step(unsigned number, const char *mechanism);
 void progress_within(void *unused, unsigned permille); /* xsc_probe_options.progress */
 void progress_end(void);                               /* clears the line; async-signal-safe */
 

@@ -36,11 +36,11 @@ static void draw(unsigned percent)
     put(line, (size_t)n);
 }
 
-void progress_begin(bool wanted, unsigned n)
+void progress_begin(bool wanted, unsigned n_steps)
 {
     terminal = isatty(STDERR_FILENO);
     shown = wanted;
-    steps = n;
+    steps = n_steps;
 }
 
 void progress_step(unsigned number, const char *mechanism)
