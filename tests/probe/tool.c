@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define MAX_ARGS 32
-#define NOT_STARTED 125 /* exit status of a child that could not be set up */
+#define NOT_SET_UP 125  /* exit status of a child that this machine would not let us set up */
+#define NOT_STARTED 126 /* ... that is no tool: a mistake, and no reason to skip */
 
 /* linux/capability.h */
 #define CAP_DAC_OVERRIDE 1
@@ -41,7 +42,11 @@ int run_group(int argc, char **argv, const struct CMUnitTest *tests, size_t n)
         fprintf(stderr, "usage: %s XSC-WAIT-PROBE\n", argv[0]);
         return 2;
     }
-    tool_path = argv[1];
+    tool_path = realpath(argv[1], NULL); /* tests change their directory */
+    if (!tool_path) {
+        perror(argv[1]);
+        return 2;
+    }
     if (_cmocka_run_group_tests("xsc-wait-probe", tests, n, NULL, NULL)) {
         return 1;
     }
@@ -53,7 +58,7 @@ static void keep_one_cpu(void)
     cpu_set_t set;
 
     if (sched_getaffinity(0, sizeof(set), &set)) {
-        _exit(NOT_STARTED);
+        _exit(NOT_SET_UP);
     }
     for (int cpu = CPU_COUNT(&set) ? 0 : CPU_SETSIZE, kept = 0; cpu < CPU_SETSIZE; cpu++) {
         if (CPU_ISSET((size_t)cpu, &set) && kept++) {
@@ -61,7 +66,7 @@ static void keep_one_cpu(void)
         }
     }
     if (sched_setaffinity(0, sizeof(set), &set)) {
-        _exit(NOT_STARTED);
+        _exit(NOT_SET_UP);
     }
 }
 
@@ -70,7 +75,7 @@ static void respect_permissions(void)
 {
     if (!geteuid() && (prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) ||
                        prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH, 0, 0, 0))) {
-        _exit(NOT_STARTED);
+        _exit(NOT_SET_UP);
     }
 }
 
@@ -148,7 +153,8 @@ struct outcome run_tool(const struct setting *setting, const char *args)
     o.err = read_all(err);
     fclose(out);
     fclose(err);
-    if (o.status == NOT_STARTED) {
+    assert_int_not_equal(o.status, NOT_STARTED);
+    if (o.status == NOT_SET_UP) {
         free_outcome(&o);
         skip_because("a process can't be set up that way here: needs CAP_SETPCAP or root's "
                      "absence, and sched_setaffinity()");
