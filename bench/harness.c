@@ -15,7 +15,9 @@
 
 #include "bench/options.h"
 
-extern char **environ;
+#if !defined(__linux__)
+extern char **environ; /* which POSIX leaves to the program, and GNU declares */
+#endif
 
 void bench_die(const char *format, ...)
 {

@@ -38,6 +38,6 @@ extern const struct bench_peer bench_peer_futex; /* FUTEX_WAIT at once, FUTEX_WA
 #endif
 
 /* Relax hints between two looks of bench_peer_pauses; before its threads start. */
-void bench_pauses_set(unsigned hints);
+void bench_pauses_set(unsigned n);
 
 #endif /* XSC_BENCH_PEER_H */
