@@ -245,6 +245,40 @@ static void a_store_in_the_last_look_counts(void **state)
     assert_int_equal(counts().late, 1);
 }
 
+/* What the tight spin takes is taken off the timeout, and never more than it took. */
+static void the_timeout_counts_from_before_the_tight_spin(void **state)
+{
+    static const uint64_t spin_ns[] = {0, 100, 1000, 3000, 3900, 4000, 5000, 1000000};
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(spin_ns); i++) {
+        for (uint64_t timeout = 4000; timeout < MS; timeout = timeout * 2 + 1) {
+            setup(NULL);
+            e.tight_looks = 5;
+            const uint64_t start = fake.now;
+
+            fake_preempt_at(start + 30, spin_ns[i]); /* between the counter's two readings */
+            assert_int_equal(wait(timeout), XSC_TIMED_OUT);
+            assert_true(fake.now - start >= timeout);
+            if (spin_ns[i] < 3900) {
+                assert_in_range(fake.now - start, timeout, timeout + 400);
+            }
+        }
+    }
+}
+
+/* A counter that is not to be trusted is not asked how long the spin took. */
+static void without_a_counter_the_spin_is_on_top(void **state)
+{
+    (void)state;
+    e.tight_looks = 5;
+    e.clock.hardware = false;
+    const uint64_t start = fake.now;
+
+    assert_int_equal(wait(4000), XSC_TIMED_OUT);
+    assert_true(fake.now - start >= 4000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +296,8 @@ int main(void)
         cmocka_unit_test_setup(forever_never_reads_its_deadline, setup),
         cmocka_unit_test_setup(no_slice_is_longer_than_allowed, setup),
         cmocka_unit_test_setup(a_store_in_the_last_look_counts, setup),
+        cmocka_unit_test_setup(the_timeout_counts_from_before_the_tight_spin, setup),
+        cmocka_unit_test_setup(without_a_counter_the_spin_is_on_top, setup),
     };
 
     return cmocka_run_group_tests_name("wait", tests, NULL, NULL);
