@@ -18,7 +18,7 @@
 struct shared {
     struct line there, back, step;
     int got;
-    uint64_t took, at;
+    uint64_t took;
 };
 
 static struct shared *share(void)
@@ -147,11 +147,16 @@ static void fork_while_choosing(void *arg)
 
 /* ------------------------------------------------------------------------ stop, continue ---- */
 
-static pid_t wait_in_process(struct shared *s, uint64_t timeout_ns)
+/* A process that waits, stopped in its wait. 0: it was over before we came to stop it. */
+static pid_t stop_in_wait(struct shared *s, uint64_t timeout_ns)
 {
+    int status = 0;
+
+    s->step.word = 0;
     const pid_t pid = fork();
 
     if (!pid) {
+        xsc_init(NULL);
         const uint64_t start = now_ns();
 
         __atomic_store_n(&s->step.word, 1, __ATOMIC_RELEASE);
@@ -162,8 +167,7 @@ static pid_t wait_in_process(struct shared *s, uint64_t timeout_ns)
     expect(!xsc_wait_reached_u32(&s->step.word, 1, LOST_NS), "a process waits");
     sleep_ns(5 * NS_PER_MS);
     kill(pid, SIGSTOP);
-    waitpid(pid, NULL, WUNTRACED);
-    return pid;
+    return waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) ? pid : 0;
 }
 
 static void stopped_store(void *arg)
@@ -174,38 +178,48 @@ static void stopped_store(void *arg)
     if (!s) {
         return;
     }
-    const pid_t pid = wait_in_process(s, LOST_NS);
+    const pid_t pid = stop_in_wait(s, LOST_NS);
 
     __atomic_store_n(&s->there.word, 1, __ATOMIC_RELEASE);
     sleep_ns(20 * NS_PER_MS);
+    if (!check(pid, "a process was stopped in its wait")) {
+        return;
+    }
     kill(pid, SIGCONT);
     ended_well(pid, "a process that was stopped in a wait");
     check(!s->got, "a store while it was stopped ended its wait: %d", s->got);
 }
 
+/* Stopped for `pause_ns` in a wait that nothing but its timeout ends. */
+static void stopped_for(struct shared *s, uint64_t timeout_ns, uint64_t pause_ns, const char *name)
+{
+    pid_t pid = stop_in_wait(s, timeout_ns);
+
+    while (!pid && timeout_ns < LOST_NS) { /* a busy machine: give it longer */
+        timeout_ns *= 4;
+        pid = stop_in_wait(s, timeout_ns);
+    }
+    if (!check(pid, "%s: a process was stopped in its wait", name)) {
+        return;
+    }
+    if (pause_ns) {
+        sleep_ns(timeout_ns + pause_ns);
+    }
+    kill(pid, SIGCONT);
+    ended_well(pid, name);
+    check(s->got == -ETIMEDOUT && s->took >= timeout_ns, "%s: %d after %llu of %llu ns", name,
+          s->got, (unsigned long long)s->took, (unsigned long long)timeout_ns);
+}
+
 static void stopped_deadline(void *arg)
 {
-    const uint64_t timeout = 50 * NS_PER_MS;
     struct shared *s = share();
 
     (void)arg;
-    if (!s) {
-        return;
+    if (s) {
+        stopped_for(s, 50 * NS_PER_MS, 20 * NS_PER_MS, "stopped beyond its deadline");
+        stopped_for(s, 50 * NS_PER_MS, 0, "continued before its deadline");
     }
-    pid_t pid = wait_in_process(s, timeout); /* stopped beyond its deadline */
-
-    sleep_ns(timeout + 20 * NS_PER_MS);
-    kill(pid, SIGCONT);
-    ended_well(pid, "a process that was stopped beyond its deadline");
-    check(s->got == -ETIMEDOUT && s->took >= timeout, "timed out: %d after %llu ns", s->got,
-          (unsigned long long)s->took);
-
-    s->step.word = 0;
-    pid = wait_in_process(s, timeout); /* stopped and let go before it */
-    kill(pid, SIGCONT);
-    ended_well(pid, "a process that was stopped and continued in time");
-    check(s->got == -ETIMEDOUT && s->took >= timeout, "not a moment early: %d after %llu ns",
-          s->got, (unsigned long long)s->took);
 }
 
 void selftest_processes(void)

@@ -130,11 +130,18 @@ static void shot_waits(int sig)
 
 static pid_t shot_child = -1;
 
+/* The child goes on with the choice that its parent was making. */
 static void shot_forks(int sig)
 {
     (void)sig;
     rings = rings + 1;
     shot_child = fork();
+}
+
+/* The same, but before that it makes one of its own. */
+static void shot_forks_and_waits(int sig)
+{
+    shot_forks(sig);
     if (!shot_child) {
         shot_waits(sig);
     }
@@ -168,9 +175,10 @@ static void shot_waiting(void *arg)
 
 static void shot_forking(void *arg)
 {
+    const int number = *(int *)arg;
     int status = 0;
 
-    shoot(shot_forks, *(int *)arg);
+    shoot(number % 2 ? shot_forks : shot_forks_and_waits, number);
     if (shot_child > 0) {
         while (waitpid(shot_child, &status, 0) < 0 && errno == EINTR) {
         }
@@ -207,6 +215,9 @@ static void dispositions(void *arg)
     }
     xsc_wait_u32(&word, 0, 300000);
     for (int sig = 1; sig < 65; sig++) {
+        if (sig == SIGILL && getenv("XSC_TEST_EMULATE")) {
+            continue; /* the emulation shows a handler of its own making in place of this one */
+        }
         memset(&after, 0, sizeof(after));
         sigaction(sig, NULL, &after);
         expect(after.sa_handler == before[sig].sa_handler && after.sa_flags == before[sig].sa_flags,
@@ -217,7 +228,11 @@ static void dispositions(void *arg)
         expect(sigismember(&mask_before, sig) == sigismember(&mask_after, sig),
                "signal %d is blocked, or not, as before", sig);
     }
-    check(!rings, "the first wait raised no SIGCHLD and no SIGSEGV: %d", (int)rings);
+    if (getenv("XSC_TEST_USER_MODE")) {
+        skipped("user-mode QEMU gives no child without a signal at its end: %d", (int)rings);
+    } else {
+        check(!rings, "the first wait raised no SIGCHLD and no SIGSEGV: %d", (int)rings);
+    }
     check(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "and left no child");
 }
 
