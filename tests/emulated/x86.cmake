@@ -13,6 +13,17 @@ foreach(kind IN ITEMS waitpkg monitorx)
     endforeach()
 endforeach()
 
+# The first wait with all parts of a trial: a thread on another CPU, a child that may fault.
+if(NOT XSC_SANITIZE)
+    add_executable(test_coldstart-emulated ../native/test_coldstart.c ../native/harness.c
+                   selftest_emulated.c)
+    target_include_directories(test_coldstart-emulated PRIVATE ../native)
+    target_link_libraries(test_coldstart-emulated PRIVATE insn-emu xsc-wait-testing
+                          ${CMAKE_DL_LIBS})
+    xsc_add_emulated(coldstart COMMAND test_coldstart-emulated
+                     ENV XSC_TEST_FEATURES=waitpkg XSC_TEST_EMULATE=waitpkg)
+endif()
+
 # xsc_add_x86(NAME FEATURES EMULATED "K=V ..." MECHANISM EXPECTATION...)
 function(xsc_add_x86 name features emulated environment)
     separate_arguments(environment)

@@ -409,6 +409,7 @@ void selftest_threads(void)
     in_child("one CPU", NULL, 300, one_cpu, NULL);
     in_child("pinned", NULL, 60, pinned, NULL);
     in_child("cancellation", NULL, 60, cancellation, NULL);
+    in_child("cancellation, GENERIC", "generic", 60, cancellation, NULL); /* it may sleep */
     in_child("cancellation while choosing", NULL, 60, cancellation_while_choosing, NULL);
     in_child("first waits", NULL, 120, first_waits, NULL);
 }
