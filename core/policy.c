@@ -10,10 +10,10 @@
 #define ONE 16u               /* weight of one wait, so that a prior can weigh less */
 #define FULL (1u << 16)       /* a spread's weight is halved when it gets here: 4096 waits */
 #define FORGET_SHIFT 7        /* advisers are judged by the last 2^7 waits or so */
-#define STAY_SHIFT 6          /* another adviser must be better by 1/2^6 */
+#define STAY_SHIFT 7          /* another adviser must be better by 1/2^7 */
 #define CLASS_MIN (8 * ONE)   /* a class with fewer waits has nothing to say */
-#define EVERY 16u             /* waits between recomputing two of the learned plans */
-#define WORTH 1000000u        /* and 100 us of cost: recomputing takes a microsecond */
+#define EVERY 24u             /* waits between recomputing two of the learned plans */
+#define WORTH 3000000u        /* and 300 us of cost: computing takes one or two */
 #define ACCOUNT_PARKS 4096    /* an account is never worth more than this many parks */
 #define CROWDED 16384u        /* a quarter of the watches starved, out of 65536, */
 #define STARVED_SHIFT 3       /* of the last 2^3 or so */
@@ -73,6 +73,7 @@ static uint16_t code_near(uint64_t ns)
 static void spread_halve(struct xsc_spread *s)
 {
     s->total = 0;
+    s->grain /= 2;
     for (uint32_t i = 0; i < s->n; i++) {
         s->weight[i] = (uint16_t)(s->weight[i] - s->weight[i] / 2); /* a rare one stays */
         s->total += s->weight[i];
@@ -96,69 +97,87 @@ static uint32_t spread_find(const struct xsc_spread *s, uint16_t code)
     return low;
 }
 
+/* Merges a wait into point i. */
+static void spread_absorb(struct xsc_spread *s, uint32_t i, uint16_t code)
+{
+    const uint64_t mean = (time_of(s->at[i]) * s->weight[i] + time_of(code) * ONE) /
+                          (s->weight[i] + ONE);
+
+    s->at[i] = code_near(mean);
+    s->weight[i] = (uint16_t)(s->weight[i] + ONE);
+}
+
+/* Inserts a wait as point i. */
+static void spread_insert(struct xsc_spread *s, uint32_t i, uint16_t code)
+{
+    for (uint32_t k = s->n++; k > i; k--) {
+        s->at[k] = s->at[k - 1];
+        s->weight[k] = s->weight[k - 1];
+    }
+    s->at[i] = code;
+    s->weight[i] = ONE;
+}
+
+/* Merges point i with the next. */
+static void spread_join(struct xsc_spread *s, uint32_t i)
+{
+    const uint32_t both = (uint32_t)s->weight[i] + s->weight[i + 1];
+    const uint64_t sum = time_of(s->at[i]) * s->weight[i] +
+                         time_of(s->at[i + 1]) * s->weight[i + 1];
+
+    s->at[i] = code_near(sum / both);
+    s->weight[i] = (uint16_t)both;
+    s->n--;
+    for (uint32_t k = i + 1; k < s->n; k++) {
+        s->at[k] = s->at[k + 1];
+        s->weight[k] = s->weight[k + 1];
+    }
+}
+
+/* How far apart two times are: by ratio, of the times with `coarse` added to both. */
+static uint32_t apart(uint16_t a, uint16_t b, uint64_t coarse)
+{
+    /* Codes are logarithms. */
+    return (uint32_t)code_below(time_of(b) + coarse) - code_below(time_of(a) + coarse);
+}
+
 /*
- * Which two neighbours to make one: those whose difference, times the weight that would be
- * misplaced, is the least. Differences beyond `far` (some parks) count as that: past it, how
- * much too long a wait is hardly matters.
+ * A wait for a full spread, which belongs before point i. Of all neighbours those two are
+ * made one for which distance x the lesser weight is the least: most often the wait and a
+ * point next to it. grain is the least of that among the points themselves, lately.
  */
-static uint32_t spread_closest(const uint64_t *time, const uint32_t *weight, uint32_t n, uint64_t far)
+static void spread_squeeze(struct xsc_spread *s, uint32_t i, uint16_t code, uint64_t coarse)
 {
-    uint64_t least = UINT64_MAX;
-    uint32_t at = 0;
+    const uint32_t below = i ? apart(s->at[i - 1], code, coarse) : UINT32_MAX / ONE;
+    const uint32_t above = i < s->n ? apart(code, s->at[i], coarse) : UINT32_MAX / ONE;
+    const uint32_t nearer = below < above ? below : above;
+    uint32_t pair = 0, last = 0;
 
-    for (uint32_t i = 0; i + 1 < n; i++) {
-        const uint64_t apart = time[i + 1] - time[i];
-        const uint64_t harm = (apart < far ? apart : far) *
-                              (weight[i] < weight[i + 1] ? weight[i] : weight[i + 1]);
+    if (nearer * ONE > s->grain) {
+        s->grain = UINT32_MAX;
+        for (uint32_t k = 0; k < s->n; k++) {
+            const uint32_t log = code_below(time_of(s->at[k]) + coarse);
 
-        if (harm < least) {
-            least = harm;
-            at = i;
+            if (k) {
+                const uint32_t w = s->weight[k] < s->weight[k - 1] ? s->weight[k] : s->weight[k - 1];
+
+                if ((log - last) * w < s->grain) {
+                    s->grain = (log - last) * w;
+                    pair = k - 1;
+                }
+            }
+            last = log;
         }
     }
-    return at;
+    if (nearer * ONE <= s->grain) {
+        spread_absorb(s, below < above ? i - 1 : i, code);
+    } else {
+        spread_join(s, pair);
+        spread_insert(s, i > pair ? i - 1 : i, code);
+    }
 }
 
-/* Inserts into a full spread at i, by making the closest two of its points and this one. */
-static void spread_squeeze(struct xsc_spread *s, uint32_t i, uint16_t code, uint64_t far)
-{
-    uint64_t time[XSC_SPREAD_POINTS + 1];
-    uint32_t weight[XSC_SPREAD_POINTS + 1];
-
-    for (uint32_t k = 0; k <= XSC_SPREAD_POINTS; k++) {
-        const uint32_t from = k < i ? k : k - 1;
-
-        time[k] = time_of(k == i ? code : s->at[from]);
-        weight[k] = k == i ? ONE : s->weight[from];
-    }
-    const uint32_t pair = spread_closest(time, weight, XSC_SPREAD_POINTS + 1, far);
-    const uint32_t both = weight[pair] + weight[pair + 1];
-    const uint16_t mean = code_near((time[pair] * weight[pair] + time[pair + 1] * weight[pair + 1])
-                                    / both);
-
-    /* New index k came from old index k (before i), is the new point (at i), or from k - 1. */
-    if (pair >= i) { /* points i..pair-1 move up to make room */
-        for (uint32_t k = pair; k > i; k--) {
-            s->at[k] = s->at[k - 1];
-            s->weight[k] = s->weight[k - 1];
-        }
-    } else { /* points pair+1..i-1 close the gap */
-        for (uint32_t k = pair + 1; k + 1 < i; k++) {
-            s->at[k] = s->at[k + 1];
-            s->weight[k] = s->weight[k + 1];
-        }
-    }
-    if (pair != i && pair + 1 != i) {
-        const uint32_t place = pair > i ? i : i - 1;
-
-        s->at[place] = code;
-        s->weight[place] = ONE;
-    }
-    s->at[pair] = mean;
-    s->weight[pair] = (uint16_t)both;
-}
-
-static void spread_add(struct xsc_spread *s, uint16_t code, uint64_t far)
+static void spread_add(struct xsc_spread *s, uint16_t code, uint64_t coarse)
 {
     const uint32_t i = spread_find(s, code);
 
@@ -168,14 +187,9 @@ static void spread_add(struct xsc_spread *s, uint16_t code, uint64_t far)
     if (i < s->n && s->at[i] == code) {
         s->weight[i] = (uint16_t)(s->weight[i] + ONE);
     } else if (s->n == XSC_SPREAD_POINTS) {
-        spread_squeeze(s, i, code, far);
+        spread_squeeze(s, i, code, coarse);
     } else {
-        for (uint32_t k = s->n++; k > i; k--) {
-            s->at[k] = s->at[k - 1];
-            s->weight[k] = s->weight[k - 1];
-        }
-        s->at[i] = code;
-        s->weight[i] = ONE;
+        spread_insert(s, i, code);
     }
     s->total += ONE;
 }
@@ -301,15 +315,16 @@ static int64_t after_nap(const struct points *p, uint32_t e, uint32_t *until)
     return watch < leave ? watch : leave;
 }
 
-/* Up to the end of that nap, when it begins at point s. */
-static int64_t before_nap(const struct points *p, uint32_t s, uint32_t e)
+/*
+ * Up to the end of a nap that begins at point s and ends at time e, but for what depends on
+ * e alone: this, and e x weight x longer[s].
+ */
+static int64_t before_nap(const struct points *p, uint32_t s)
 {
     const uint64_t longer = p->at->longer[s];
 
     return (int64_t)(10 * (p->at->sum[s] + longer * (point(p, s) + p->c->nap_cpu_ns)) +
-                     xsc_cost_notice(p->c) * (p->total - longer) +
-                     p->c->weight * (point(p, e) * (longer - p->at->longer[e]) -
-                                     (p->at->sum[e] - p->at->sum[s])));
+                     xsc_cost_notice(p->c) * (p->total - longer) + p->c->weight * p->at->sum[s]);
 }
 
 /* The best so far: points at which the first watch, the nap and the second watch end. */
@@ -318,26 +333,42 @@ struct found {
     uint32_t watch, nap, until; /* nap 0: none (no nap ends at time 0) */
 };
 
+/* The best point s_lo..s_hi for a nap to begin that ends at time `end`; *least: its cost. */
+static uint32_t best_begin(const struct points *p, uint64_t end, uint32_t s_lo, uint32_t s_hi,
+                           int64_t *least)
+{
+    const uint16_t *at = p->at->at[p->half];
+    const uint16_t last = code_below(end - p->lead);
+    const int64_t late = (int64_t)(p->c->weight * end);
+    uint32_t best = s_lo;
+
+    *least = INT64_MAX;
+    for (uint32_t s = s_lo; s <= s_hi && at[s] <= last; s++) {
+        const int64_t cost = p->at->before[s] + late * p->at->longer[s];
+
+        if (cost < *least) {
+            *least = cost;
+            best = s;
+        }
+    }
+    return best;
+}
+
 /* All naps that end at points lo..hi, knowing that the best of them begin at s_lo..s_hi. */
 static void search_naps(const struct points *p, uint32_t lo, uint32_t hi, uint32_t s_lo, uint32_t s_hi,
                         struct found *best)
 {
     while (lo <= hi) {
         const uint32_t e = lo + (hi - lo) / 2;
-        uint32_t until, s = s_lo;
-        int64_t least = INT64_MAX;
+        const uint64_t end = point(p, e);
+        uint32_t until;
+        int64_t cost;
+        const uint32_t s = best_begin(p, end, s_lo, s_hi, &cost);
 
-        for (uint32_t i = s_lo; i <= s_hi && point(p, i) + p->lead <= point(p, e); i++) {
-            const int64_t cost = before_nap(p, i, e);
-
-            if (cost < least) {
-                least = cost;
-                s = i;
-            }
-        }
-        least += after_nap(p, e, &until);
-        if (least < best->cost) {
-            *best = (struct found){least, s, e, until};
+        cost -= (int64_t)(p->c->weight * (end * p->at->longer[e] + p->at->sum[e]));
+        cost += after_nap(p, e, &until);
+        if (cost < best->cost) {
+            *best = (struct found){cost, s, e, until};
         }
         if (e > lo) {
             search_naps(p, lo, e - 1, s_lo, s, best);
@@ -360,6 +391,7 @@ static struct found search(const struct points *p)
         if (cost <= best.cost) {
             best = (struct found){cost, i, 0, 0};
         }
+        p->at->before[i] = before_nap(p, i);
         if (point(p, i) >= p->lead) {
             first = i;
         }
@@ -602,13 +634,13 @@ static void compute(struct xsc_site *s, const struct xsc_costs *c, uint32_t whic
 static void compute_due(struct xsc_site *s, const struct xsc_costs *c,
                         struct xsc_policy_scratch *scratch)
 {
-    if (s->waits < 4 * EVERY ? s->since * 4 >= s->waits || s->waits < 8 : 0) {
+    if (s->waits < 64 ? s->since * 4 >= s->waits || s->waits < 8 : 0) {
         compute(s, c, XSC_CLASSES, scratch);
         compute(s, c, XSC_CLASSES + 1, scratch);
         for (uint32_t k = 0; k < XSC_CLASSES; k++) {
             compute(s, c, k, scratch);
         }
-    } else if (s->waits >= 4 * EVERY && s->since >= EVERY && s->spent >= WORTH) {
+    } else if (s->waits >= 64 && s->since >= EVERY && s->spent >= WORTH) {
         compute(s, c, s->due, scratch);
         s->due = (s->due + 1) % XSC_LEARNED;
     } else {
@@ -623,7 +655,7 @@ static void remember(struct xsc_site *s, const struct xsc_costs *c, uint64_t ns)
     const uint16_t code = code_near(ns);
     uint32_t class = 0;
 
-    spread_add(&s->after[s->last_class], code, 4 * xsc_cost_park(c, 0) / 10);
+    spread_add(&s->after[s->last_class], code, xsc_cost_park(c, 0) / 40);
     s->recent[s->waits % XSC_RECENT] = code;
     s->waits = s->waits < UINT32_MAX ? s->waits + 1 : UINT32_MAX - XSC_RECENT + 1;
     while (class < XSC_CLASSES - 1 && code > s->bounds[class]) {

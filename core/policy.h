@@ -149,7 +149,9 @@ static inline uint64_t xsc_cost_of(const struct xsc_costs *c, const struct xsc_p
 
 /* ------------------------------------------------------------------------- the site ---- */
 
+#ifndef XSC_SPREAD_POINTS
 #define XSC_SPREAD_POINTS 32
+#endif
 #define XSC_CLASSES 4
 #define XSC_RECENT 64
 
@@ -162,6 +164,7 @@ struct xsc_spread {
     uint16_t at[XSC_SPREAD_POINTS];
     uint16_t weight[XSC_SPREAD_POINTS];
     uint32_t total;
+    uint32_t grain; /* how coarse: see spread_squeeze() */
     uint32_t n;
 };
 
@@ -206,12 +209,13 @@ struct xsc_site {
     uint16_t recent[XSC_RECENT];          /* the latest waits, codes, a ring */
 };
 
-/* Working memory for learning, of no meaning between calls: about 3 KB. */
+/* Working memory for learning, of no meaning between calls: about 4 KB. */
 #define XSC_POLICY_POINTS (XSC_CLASSES * XSC_SPREAD_POINTS + 32)
 struct xsc_policy_scratch {
     uint16_t at[2][XSC_POLICY_POINTS];
     uint16_t weight[2][XSC_POLICY_POINTS];
     uint64_t sum[XSC_POLICY_POINTS];
+    int64_t before[XSC_POLICY_POINTS];
     uint32_t longer[XSC_POLICY_POINTS];
     uint16_t best_until[XSC_POLICY_POINTS];
 };
