@@ -10,8 +10,8 @@ set -euo pipefail
 usage() {
     cat <<'T'
 usage: fetch.sh [--refresh] WHAT...
-  qemu-user      newest user-mode QEMU for aarch64, riscv64, arm (trixie-backports, else trixie,
-                 else bookworm)
+  qemu-user      newest user-mode QEMU for aarch64, riscv64, arm and s390x (trixie-backports, else
+                 trixie, else bookworm)
   qemu-user-old  bookworm's user-mode QEMU 7.2, which lacks WFET and Zawrs
   bochs          Bochs 3.0 (trixie) and bookworm's amd64 cloud kernel
   arm64-guest    qemu-system-aarch64 (trixie-backports, else trixie) and bookworm's arm64 kernel
@@ -57,16 +57,17 @@ cannot() {
 }
 
 # keep NAME VERSION WHERE_FROM: move $work/new into the cache under NAME_VERSION and let NAME point
-# there. Both steps are renames, so a reader never sees half of it.
+# there. All steps are renames, so a reader never sees half of it.
 keep() {
     local name=$1 version=$2 from=$3 final
     # Without the epoch: its colon would split a library search path.
     final=$XSC_CACHE_DIR/${name}_${version#*:}
     printf '%s %s (%s)\n' "$name" "$version" "$from" >"$work/new/VERSION"
     chmod 755 "$work/new"
-    if [ ! -d "$final" ]; then
-        mv -T "$work/new" "$final"
+    if [ -d "$final" ]; then
+        mv -T "$final" "$work/old"
     fi
+    mv -T "$work/new" "$final"
     ln -s "${final##*/}" "$work/link"
     mv -T "$work/link" "$XSC_CACHE_DIR/$name"
 }
@@ -106,7 +107,8 @@ kernel_of() {
 
 # put_kernel: vmlinuz out of the one downloaded kernel package into $work/new.
 put_kernel() {
-    unpack "$(echo "$work"/apt/debs/linux-image-*.deb)" "$work/kernel" --wildcards './boot/vmlinuz-*'
+    unpack "$(echo "$work"/apt/debs/linux-image-*.deb)" "$work/kernel" \
+        --wildcards './boot/vmlinuz-*'
     mv "$work"/kernel/boot/vmlinuz-* "$work/new/vmlinuz"
 }
 
@@ -128,7 +130,7 @@ user_mode() {
         apt_download "$work/apt" "$package/$suite" || continue
         unpack "$(echo "$work"/apt/debs/*.deb)" "$work/root"
         mkdir -p "$work/new/bin"
-        for arch in aarch64 riscv64 arm; do
+        for arch in aarch64 riscv64 arm s390x; do
             found=$work/root/usr/bin/qemu-$arch
             [ -x "$found" ] || found=$found-static
             cp -L "$found" "$work/new/bin/qemu-$arch"
@@ -201,12 +203,20 @@ fetch_arm64_guest() {
     keep arm64-guest "${version}_${kernel#linux-image-}" "$suite, kernel from bookworm"
 }
 
+# cached WHAT: it is there, and not a smaller one of an older fetch.sh.
+cached() {
+    if [ -n "$refresh" ] || [ ! -e "$XSC_CACHE_DIR/$1/VERSION" ]; then return 1; fi
+    case $1 in
+    qemu-user*) [ -x "$XSC_CACHE_DIR/$1/bin/qemu-s390x" ] ;;
+    esac
+}
+
 mkdir -p "$XSC_CACHE_DIR"
 XSC_CACHE_DIR=$(cd "$XSC_CACHE_DIR" && pwd -P)
 host_arch=
 for what in "$@"; do
     here=$XSC_CACHE_DIR/$what
-    if [ -n "$refresh" ] || [ ! -e "$here/VERSION" ]; then
+    if ! cached "$what"; then
         need apt-get apt
         need flock util-linux
         [ -r /usr/share/keyrings/debian-archive-keyring.gpg ] ||
@@ -217,7 +227,7 @@ for what in "$@"; do
         # One download of a thing at a time; who waited here finds it done.
         exec 9>"$XSC_CACHE_DIR/.$what.lock"
         flock 9
-        if [ -n "$refresh" ] || [ ! -e "$here/VERSION" ]; then
+        if ! cached "$what"; then
             work=$(mktemp -d "$XSC_CACHE_DIR/.fetch.XXXXXX")
             mkdir "$work/new"
             "fetch_${what//-/_}"

@@ -78,18 +78,51 @@ static void count(enum insn_emu_counter which)
 
 /* --- The handler behind ours ----------------------------------------------------------------- */
 
-/* Published by pointer, so that a reader never sees half a struct; a slot is only used again after
- * many further calls of sigaction(SIGILL). */
-enum { SLOTS = 64 };
+/* Signal handlers belong to a process, our memory may be shared: a child of vfork() that sets one
+ * must not change its parent's. So the handler behind is kept by process: that of the process that
+ * installed the emulation, which its children inherit, and those that children have set since.
+ * Structs are published whole, and reused after many further calls only. */
+enum { SLOTS = 64, CHILDREN = 16 };
+static pid_t owner;
 static struct sigaction slots[SLOTS];
 static atomic_uint slots_used;
 static _Atomic(struct sigaction *) behind;
+static struct {
+    _Atomic pid_t pid;
+    struct sigaction action;
+} children[CHILDREN];
+static atomic_uint children_used;
 
-static struct sigaction *publish(const struct sigaction *action)
+static struct sigaction handler_behind(void)
 {
-    struct sigaction *slot = &slots[atomic_fetch_add(&slots_used, 1) % SLOTS];
-    *slot = *action;
-    return atomic_exchange(&behind, slot);
+    const pid_t self = getpid();
+    for (size_t i = 0; self != owner && i < CHILDREN; i++) {
+        if (atomic_load(&children[i].pid) == self) {
+            return children[i].action;
+        }
+    }
+    return *atomic_load(&behind);
+}
+
+static void set_handler_behind(const struct sigaction *action)
+{
+    const pid_t self = getpid();
+    if (self == owner) {
+        struct sigaction *slot = &slots[atomic_fetch_add(&slots_used, 1) % SLOTS];
+        *slot = *action;
+        atomic_store(&behind, slot);
+        return;
+    }
+    size_t i = 0;
+    while (i < CHILDREN && atomic_load(&children[i].pid) != self) {
+        i++;
+    }
+    if (i == CHILDREN) {
+        i = atomic_fetch_add(&children_used, 1) % CHILDREN;
+    }
+    atomic_store(&children[i].pid, 0);
+    children[i].action = *action;
+    atomic_store(&children[i].pid, self);
 }
 
 /* glibc's own name for the function that we replace. */
@@ -100,10 +133,12 @@ int sigaction(int sig, const struct sigaction *restrict action, struct sigaction
     if (sig != SIGILL || !atomic_load(&installed)) {
         return __sigaction(sig, action, old);
     }
-    struct sigaction now = action != NULL ? *action : (struct sigaction){0}; /* may be *old */
-    struct sigaction *before = action != NULL ? publish(&now) : atomic_load(&behind);
+    const struct sigaction before = handler_behind();
+    if (action != NULL) {
+        set_handler_behind(action);
+    }
     if (old != NULL) {
-        *old = *before;
+        *old = before;
     }
     return 0;
 }
@@ -121,7 +156,7 @@ void (*signal(int sig, void (*handler)(int)))(int)
 static void forward(int sig, siginfo_t *info, void *context)
 {
     const ucontext_t *uc = context;
-    struct sigaction action = *atomic_load(&behind);
+    struct sigaction action = handler_behind();
 
     count(EMU_FORWARDED);
     if ((action.sa_flags & SA_SIGINFO) == 0 &&
@@ -133,7 +168,6 @@ static void forward(int sig, siginfo_t *info, void *context)
          * ends as it would have without us. */
         struct sigaction end = {0};
         end.sa_handler = SIG_DFL;
-        atomic_store(&installed, false);
         __sigaction(SIGILL, &end, NULL);
         if (info->si_code <= 0) { /* sent, not met: nothing will happen again by itself */
             (void)raise(sig);
@@ -141,7 +175,7 @@ static void forward(int sig, siginfo_t *info, void *context)
         return;
     }
     if ((action.sa_flags & (int)SA_RESETHAND) != 0) {
-        publish(&(struct sigaction){0});
+        set_handler_behind(&(struct sigaction){0});
     }
     /* Run it under the mask it asked for, not under ours. */
     sigset_t mask;
@@ -248,8 +282,7 @@ static uint64_t clock_ns(void)
 static bool signal_waits(const ucontext_t *uc)
 {
     sigset_t pending;
-    return sigpending(&pending) == 0 &&
-           (mask_word(&pending) & ~mask_word(&uc->uc_sigmask)) != 0;
+    return sigpending(&pending) == 0 && (mask_word(&pending) & ~mask_word(&uc->uc_sigmask)) != 0;
 }
 
 static uint64_t spurious_ticks(void)
@@ -263,8 +296,8 @@ static uint64_t spurious_ticks(void)
     return monitor.random % 32768;
 }
 
-/* Waits for a store to the armed line (when monitored), the TSC to reach deadline, or limit ticks to
- * pass (when not 0); says what ended it. */
+/* Waits for a store to the armed line (when monitored), the TSC to reach deadline, or limit ticks
+ * to pass (when not 0); says what ended it. */
 static enum insn_emu_counter wait_for(const ucontext_t *uc, bool monitored, uint64_t deadline,
                                       uint64_t limit)
 {
@@ -417,8 +450,8 @@ static bool emulate(const struct insn *insn, ucontext_t *uc)
             raise_segv(uc, SI_KERNEL, 0);
             return false;
         }
-        reason = wait_for(uc, true,
-                          (rcx & 2) != 0 && ticks != 0 ? __rdtsc() + ticks : UINT64_MAX, 0);
+        const bool timer = (rcx & 2) != 0 && ticks != 0;
+        reason = wait_for(uc, true, timer ? __rdtsc() + ticks : UINT64_MAX, 0);
         break;
     }
     case NOT_OURS:
@@ -494,7 +527,8 @@ int insn_emu_install(unsigned which)
         sigdelset(&action.sa_mask, SIGFPE);
         sigdelset(&action.sa_mask, SIGTRAP);
         __sigaction(SIGILL, NULL, &before);
-        publish(&before);
+        owner = getpid();
+        set_handler_behind(&before);
         __sigaction(SIGILL, &action, NULL);
     }
     atomic_store(&enabled, which);

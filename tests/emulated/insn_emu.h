@@ -9,7 +9,7 @@
  *
  * Faithful to the manuals (Intel SDM vol. 2, UMONITOR, UMWAIT, TPAUSE; AMD APM vol. 3, MONITORX,
  * MWAITX):
- *  - one armed 64-byte line per thread; a wait disarms it; a wait with nothing armed returns at once
+ *  - one armed 64-byte line a thread; a wait disarms it; a wait with nothing armed returns at once
  *  - UMWAIT and TPAUSE take an absolute TSC deadline in EDX:EAX, set CF when the OS limit ended
  *    them, else clear it, and clear OF, SF, ZF, AF and PF
  *  - MWAITX waits EBX TSC ticks when ECX[1] is set and EBX is not 0, else without limit
@@ -26,7 +26,8 @@
  *
  * sigaction() and signal() are replaced: once the emulation is installed, a handler that anybody
  * sets for SIGILL is kept behind it, gets what is not emulated, and is what the next sigaction()
- * returns as the old one. Link insn_emu.c into the program, not into a library loaded later.
+ * returns as the old one; a child that shares memory (vfork) has one of its own. Link insn_emu.c
+ * into the program, not into a library loaded later.
  *
  * Everything here may be called from any thread and from signal handlers.
  */
@@ -67,12 +68,12 @@ enum insn_emu_counter {
 extern atomic_ulong insn_emu_count[EMU_COUNTERS];
 
 /* Emulate what the flags name and forward the rest; may be called again to change that, 0 forwards
- * all. Returns 0; -EINVAL for unknown flags; -ENOTSUP when this CPU (or the emulator below) runs one
- * of the instructions itself, so that it cannot be emulated: skip the test then; -ENOSYS on other
- * CPUs than x86-64. */
+ * all. Returns 0; -EINVAL for unknown flags; -ENOTSUP when this CPU (or the emulator below) runs
+ * one of the instructions itself, so that it cannot be emulated: skip the test then; -ENOSYS on
+ * other CPUs than x86-64. */
 int insn_emu_install(unsigned which);
 
-/* The OS limit on UMWAIT and TPAUSE in TSC ticks, 0 for none. 100,000 at first, as Linux sets it. */
+/* The OS limit on UMWAIT and TPAUSE in TSC ticks, 0 for none. At first 100,000, as in Linux. */
 void insn_emu_set_os_limit(uint64_t ticks);
 
 /* Misbehave as the flags say from the next wait on; 0 ends that. */

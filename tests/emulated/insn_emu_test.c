@@ -38,6 +38,17 @@ int main(void)
 #include <unistd.h>
 #include <x86intrin.h>
 
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#endif
+#ifndef UNDER_TSAN
+#define UNDER_TSAN 0
+#endif
+
 #define FAR_AWAY (UINT64_C(1) << 62) /* a deadline no test lives to see */
 
 static _Alignas(64) _Atomic uint64_t lines[16][8];
@@ -508,6 +519,49 @@ static void a_sent_sigill_is_forwarded(void **state)
     assert_int_equal(counted(EMU_FORWARDED), 1);
 }
 
+static void exit_43(int sig)
+{
+    (void)sig;
+    _exit(43);
+}
+
+static int child_with_handler(void *unused)
+{
+    (void)unused;
+    const struct sigaction action = {.sa_handler = exit_43};
+    sigaction(SIGILL, &action, NULL);
+    if (tpause(0, __rdtsc() + 1000)) { /* emulated there, too */
+        _exit(1);
+    }
+    __asm__ volatile("ud2");
+    _exit(2);
+}
+
+static void a_child_that_shares_memory_has_its_own(void **state)
+{
+    (void)state;
+    if (UNDER_TSAN) {
+        skip(); /* TSan does not bear clone() with shared memory */
+    }
+    static _Alignas(64) char stack[65536];
+    struct sigaction before;
+    struct sigaction after;
+    assert_int_equal(sigaction(SIGILL, NULL, &before), 0);
+    for (int i = 0; i < 100; i++) {
+        int status = 0;
+        const int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
+        pid_t pid = clone(child_with_handler, stack + sizeof stack, flags, NULL);
+        assert_true(pid > 0);
+        assert_true(waitpid(pid, &status, 0) == pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 43);
+        assert_int_equal(sigaction(SIGILL, NULL, &after), 0);
+        assert_ptr_equal(after.sa_handler, before.sa_handler);
+    }
+    assert_int_equal(counted(EMU_TPAUSE), 100);
+    assert_int_equal(counted(EMU_FORWARDED), 100);
+}
+
 /* --- encodings ------------------------------------------------------------------------------- */
 
 static void every_register_is_decoded(void **state)
@@ -537,8 +591,8 @@ static void every_register_is_decoded(void **state)
     WITH("r9", "0x3e, 0xf2, 0xf3, 0x41, 0x0f, 0xae, 0xf1");
 #undef WITH
     /* A 32-bit address: the upper half of the register is not used. */
-    _Atomic uint64_t *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT;
+    _Atomic uint64_t *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, flags, -1, 0);
     assert_ptr_not_equal(low, MAP_FAILED);
     __asm__ volatile(".byte 0xf3, 0x67, 0x0f, 0xae, 0xf1"
                      :
@@ -665,6 +719,7 @@ int main(void)
         cmocka_unit_test_setup(what_is_not_enabled_is_forwarded, set_up),
         cmocka_unit_test_setup(a_later_handler_stays_behind, set_up),
         cmocka_unit_test_setup(a_sent_sigill_is_forwarded, set_up),
+        cmocka_unit_test_setup(a_child_that_shares_memory_has_its_own, set_up),
         cmocka_unit_test_setup(every_register_is_decoded, set_up),
         cmocka_unit_test_setup(tpause_clears_the_other_flags, set_up),
         cmocka_unit_test_setup(a_stuck_monitor_waits_for_the_deadline, set_up),

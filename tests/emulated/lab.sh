@@ -39,6 +39,7 @@ elf_check() {
     b700) machine=aarch64 ;;
     f300) machine=riscv64 ;;
     2800) machine=arm ;;
+    0016) machine=s390x ;; # big-endian
     *) machine="machine 0x${head:38:2}${head:36:2}" ;;
     esac
     [ "$machine" = "$want" ] || usage_error "$program: built for $machine, not for $want"
@@ -66,10 +67,10 @@ mirrors() {
     fi
     # A third-party archive may also call its suite "bookworm", so those whose path ends in
     # /debian come first, and all are only candidates: the Debian key decides in apt_open.
+    local suites='bookworm|trixie|forky|sid|stable|testing|unstable|oldstable'
     apt-get update --print-uris 2>/dev/null |
-        sed -nE "s,^'([a-z+]+:[^']*)/dists/(bookworm|trixie|forky|sid|stable|testing|unstable|oldstable)/InRelease'.*,\1,p" |
-        grep -v '^cdrom:' | awk '
-            seen[$0]++ { next }
+        sed -nE "s,^'([a-z+]+:[^']*)/dists/($suites)/InRelease'.*,\1,p" | awk '
+            /^cdrom:/ || seen[$0]++ { next }
             /\/debian\/?$/ { print; next }
             { later[++n] = $0 }
             END { for (i = 1; i <= n; i++) print later[i] }'

@@ -8,10 +8,10 @@ set -euo pipefail
 
 usage() {
     cat <<'T'
-usage: run-user.sh [--old] [--cpu MODEL] [--env K=V] aarch64|riscv64|arm PROGRAM [ARG...]
+usage: run-user.sh [--old] [--cpu MODEL] [--env K=V] aarch64|riscv64|arm|s390x PROGRAM [ARG...]
   --old        bookworm's QEMU 7.2, in which WFET and Zawrs are illegal instructions
-  --cpu MODEL  the emulated CPU, such as cortex-a57; "help" lists them; the default has all that this
-               QEMU knows (but riscv64 in 7.2, which is rv64)
+  --cpu MODEL  the emulated CPU, such as cortex-a57; "help" lists them; the default has all that
+               this QEMU knows (but for riscv64 in 7.2, which is rv64)
   --env K=V    in the environment of PROGRAM, beside the caller's; repeatable
 PROGRAM is a static binary; a dynamic one works where the cross C library is installed. Exit status:
 that of PROGRAM (128 + n for signal n), 77 when QEMU is not to be had here, 2 bad arguments.
@@ -46,7 +46,8 @@ case $1 in
 aarch64) sysroot=/usr/aarch64-linux-gnu ;;
 riscv64) sysroot=/usr/riscv64-linux-gnu ;;
 arm) sysroot=/usr/arm-linux-gnueabihf ;;
-*) usage_error "the CPU is aarch64, riscv64 or arm, not '$1'" ;;
+s390x) sysroot=/usr/s390x-linux-gnu ;;
+*) usage_error "the CPU is aarch64, riscv64, arm or s390x, not '$1'" ;;
 esac
 arch=$1
 shift

@@ -118,4 +118,5 @@ speaker: enabled=0
 sound: waveoutdrv=dummy
 T
 export LTDL_LIBRARY_PATH=$bochs/plugins BXSHARE=$bochs/share TERM=vt100
-guest_run "$bochs/lib/ld.so" --library-path "$bochs/lib" "$bochs/bin/bochs-bin" -q -f "$work/bochsrc"
+guest_run "$bochs/lib/ld.so" --library-path "$bochs/lib" "$bochs/bin/bochs-bin" \
+    -q -f "$work/bochsrc"

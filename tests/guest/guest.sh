@@ -106,7 +106,7 @@ guest_ended() {
 }
 
 # guest_run COMMAND...: run the emulator until the guest has said how PROGRAM ended, then print what
-# PROGRAM wrote and exit as it did. The guest's output is in $work/out, its console in $work/console.
+# PROGRAM wrote and exit as it did. Its output comes in $work/out, the console in $work/console.
 guest_run() {
     local deadline=$((SECONDS + guest_timeout)) length status=
     : >"$work/out"

@@ -20,7 +20,8 @@ test_bochs() {
     check 'bochs: bad timeout' 2 '' "$run" --timeout soon "$facts"
     check 'bochs: no program' 2 '' "$run"
     check 'bochs: all instructions, the limit set' 0 \
-        '~^2 CPUs.waitpkg 1 mwaitx 1 max_time 8000.*umwait, .*seen.*mwaitx, .*seen' "$run" --max-time 8000 "$facts"
+        '~^2 CPUs.waitpkg 1 mwaitx 1 max_time 8000.*umwait, .*seen.*mwaitx, .*seen' \
+        "$run" --max-time 8000 "$facts"
     check 'bochs: UMWAIT is illegal on the MWAITX model' 132 '' \
         "$run" --model mwaitx-only "$facts" umwait
     check 'bochs: out of time' 124 $'hanging\n' "$run" --timeout 14 "$facts" hang
@@ -34,7 +35,8 @@ test_arm64() {
     check 'arm64: bad variable' 2 '' "$run" --env FACTS "$facts"
     check 'arm64: arguments and environment' 0 $'a b\n"c\nx y' \
         "$run" --env 'FACTS=x y' "$facts" say 'a b' '"c'
-    check 'arm64: no event stream' 0 '~^2 CPUs.*evtstrm 0 wfxt 1.*SEV  seen' "$run" --no-evtstrm "$facts"
+    check 'arm64: no event stream' 0 '~^2 CPUs.*evtstrm 0 wfxt 1.*SEV  seen' \
+        "$run" --no-evtstrm "$facts"
     check 'arm64: illegal instruction, a CPU without WFET' 132 '' \
         "$run" --cpu cortex-a57 "$facts" illegal
     check 'arm64: a guest that dies' 125 '' "$run" --set /proc/sysrq-trigger=c "$facts"

@@ -9,10 +9,9 @@
  *   /xsc/set    what to write before it starts: path, NUL, text, NUL, and so on
  *
  * The program's stdout and stderr are that port, raw, and nothing but "\n@@EXIT n\n" is added at
- * the end (n as a shell would say: 128 + signal, 126/127 when it could not be started). The kernel's
- * messages go to another port, so they can't mix. The kernel's own default RAM disk contents give
- * /dev/console, which is where trouble of this program is told; the host then misses the last line
- * and knows that the guest failed, not the program.
+ * the end (n as a shell would say: 128 + signal, 126/127 when it could not be started). Messages of
+ * the kernel go to another port, so they can't mix. Trouble of this program is told there too; the
+ * host then misses the last line and knows that the guest failed, not the program.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,8 +36,7 @@ static _Noreturn void power_off(void)
 {
     sync();
 #if defined(__x86_64__)
-    /* Bochs (and old QEMU) end when this word is written to this port; without ACPI in the guest's
-     * kernel command line or tables there is no other way out of Bochs. Elsewhere nobody listens. */
+    /* Bochs ends when this word is written to this port. Elsewhere nobody listens. */
     if (ioperm(0x8900, 1, 1) == 0) {
         for (const char *s = "Shutdown"; *s != '\0'; s++) {
             outb((unsigned char)*s, 0x8900);

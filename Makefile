@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+# The few commands people type. Everything real is in CMakeLists.txt and scripts/.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD ?= build/library
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+ARGS ?=
+
+.PHONY: help probe check check-fast bench install clean
+
+help:
+	@echo 'make probe        what can wait on this machine, tried out (ARGS="--json ..." is passed on)'
+	@echo 'make check        all builds and all tests'
+	@echo 'make check-fast   this machine only, no emulators: under two minutes'
+	@echo 'make bench        what waiting costs here, beside bare spins and futexes (ARGS as above)'
+	@echo 'make install      PREFIX=$(PREFIX), DESTDIR is honoured'
+	@echo 'make clean        remove build/'
+	@echo 'Packages that are missing are installed first (Debian; see scripts/setup.sh).'
+
+probe:
+	@scripts/setup.sh probe
+	@cmake --preset library -B $(BUILD) --log-level=WARNING >/dev/null
+	@cmake --build $(BUILD) -j $(JOBS) -- --no-print-directory -s
+	@$(BUILD)/tools/xsc-wait-probe/xsc-wait-probe $(ARGS)
+
+check:
+	@scripts/setup.sh check
+	@scripts/check.sh
+
+check-fast:
+	@scripts/setup.sh check-fast
+	@scripts/check.sh --fast
+
+bench:
+	@scripts/setup.sh bench
+	@cmake --preset bench --log-level=WARNING >/dev/null
+	@cmake --build build/bench -j $(JOBS) -- --no-print-directory -s
+	@build/bench/bench/xsc-wait-bench $(ARGS)
+
+install:
+	@scripts/setup.sh probe
+	@cmake --preset library -B $(BUILD) -DCMAKE_INSTALL_PREFIX='$(PREFIX)' --log-level=WARNING >/dev/null
+	@cmake --build $(BUILD) -j $(JOBS) -- --no-print-directory -s
+	@DESTDIR='$(DESTDIR)' cmake --install $(BUILD)
+
+clean:
+	rm -rf build

@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# run-all.sh [xsc-wait-bench [DIRECTORY]]: every question with its default size, some two minutes
+# on a quiet machine. With a directory: as JSON, into QUESTION.json there, instead of text.
+set -eu
+
+bench=${1:-build/bench/bench/xsc-wait-bench}
+out=${2-}
+
+if [ ! -x "$bench" ]; then
+    echo "run-all.sh: no program $bench (usage: run-all.sh XSC-WAIT-BENCH [DIRECTORY])" >&2
+    exit 2
+fi
+if [ -n "$out" ] && ! { [ -d "$out" ] && [ -w "$out" ]; }; then
+    echo "run-all.sh: $out is no directory that can be written to" >&2
+    exit 2
+fi
+
+status=0
+
+# ask NAME ARGUMENT...: one question. One that this machine can't answer has said so: the rest goes on.
+ask() {
+    name=$1
+    shift
+    code=0
+    if [ -n "$out" ]; then
+        "$bench" "$@" --json >"$out/$name.json" || code=$?
+    else
+        "$bench" "$@" || code=$?
+        echo
+    fi
+    if [ "$code" -ne 0 ] && [ "$code" -ne 77 ]; then
+        status=1
+    fi
+}
+
+ask fastpath fastpath
+ask handover handover
+ask first-wait first-wait
+ask watch watch
+ask watch-pauses watch --pauses 1,2,4,10
+ask overshoot overshoot
+exit $status

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# The library's sources: the freestanding core, and one port of it to an operating system.
+
+set(XSC_CORE_SOURCES
+    core/clock.c
+    core/health.c
+    core/histogram.c
+    core/mechanism.c
+    core/stats.c
+    core/validate.c
+    core/wait.c
+    mech/generic.c
+    mech/isb.c
+    mech/mwaitx.c
+    mech/pause.c
+    mech/tpause.c
+    mech/umwait.c
+    mech/wfe.c
+    mech/wfe_armv7.c
+    mech/wfet.c
+    mech/wrs.c
+    mech/yield.c)
+
+set(XSC_PORT_SOURCES user/library.c user/report.c user/posix.c)
+if(XSC_PORT STREQUAL "linux")
+    list(APPEND XSC_PORT_SOURCES user/linux.c user/linux_cpu.c)
+    if(XSC_SANITIZE) # which must know of every thread
+        list(APPEND XSC_PORT_SOURCES user/peer_thread.c)
+    else()
+        list(APPEND XSC_PORT_SOURCES user/peer_clone.c)
+    endif()
+elseif(XSC_PORT STREQUAL "other")
+    list(APPEND XSC_PORT_SOURCES user/other.c user/peer_thread.c)
+else()
+    message(FATAL_ERROR "XSC_PORT is linux or other, not \"${XSC_PORT}\"")
+endif()
+
+list(TRANSFORM XSC_CORE_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
+list(TRANSFORM XSC_PORT_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")

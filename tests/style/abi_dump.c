@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Prints sizes, offsets and values of everything public, for tests/style/abi.sh. A field left
+ * out here shows as a hole before the next one, or before the structure's end.
+ */
+#include <stddef.h>
+#include <stdio.h>
+
+#include <xsc/probe.h>
+#include <xsc/stats.h>
+#include <xsc/wait.h>
+
+static size_t end; /* of the field before */
+
+static void hole(size_t offset)
+{
+    if (offset != end) {
+        printf("    hole of %zu\n", offset - end);
+    }
+}
+
+#define STRUCT(s)                                                                                  \
+    end = 0;                                                                                       \
+    printf("struct %s size %zu align %zu\n", #s, sizeof(struct s), _Alignof(struct s))
+#define FIELD(s, f)                                                                                \
+    hole(offsetof(struct s, f));                                                                   \
+    printf("    %-20s offset %zu size %zu\n", #f, offsetof(struct s, f),                           \
+           sizeof(((struct s *)NULL)->f));                                                         \
+    end = offsetof(struct s, f) + sizeof(((struct s *)NULL)->f)
+#define END(s) hole(sizeof(struct s))
+
+#define ENUM(e) printf("enum %s\n", #e)
+#define VALUE(v) printf("    %-20s %llu\n", #v, (unsigned long long)(v))
+
+static void watch_h(void)
+{
+    ENUM(xsc_until);
+    VALUE(XSC_UNTIL_NOT);
+    VALUE(XSC_UNTIL_EQUAL);
+    VALUE(XSC_UNTIL_REACHED);
+    STRUCT(xsc_watch);
+    FIELD(xsc_watch, word);
+    FIELD(xsc_watch, value);
+    FIELD(xsc_watch, mask);
+    FIELD(xsc_watch, size);
+    FIELD(xsc_watch, until);
+    END(xsc_watch);
+}
+
+static void wait_h(void)
+{
+    VALUE(XSC_FOREVER);
+    STRUCT(xsc_config);
+    FIELD(xsc_config, size);
+    FIELD(xsc_config, mechanism);
+    END(xsc_config);
+}
+
+static void stats_h(void)
+{
+    ENUM(xsc_mechanism_state);
+    VALUE(XSC_CANDIDATE);
+    VALUE(XSC_VALIDATING);
+    VALUE(XSC_ACTIVE);
+    VALUE(XSC_DEGRADED);
+    VALUE(XSC_FAILED);
+    STRUCT(xsc_stats);
+    FIELD(xsc_stats, type);
+    FIELD(xsc_stats, primary);
+    FIELD(xsc_stats, fallback);
+    FIELD(xsc_stats, state);
+    FIELD(xsc_stats, asked_refused);
+    FIELD(xsc_stats, total_waits);
+    FIELD(xsc_stats, successful_waits);
+    FIELD(xsc_stats, timeouts);
+    FIELD(xsc_stats, spurious_wakes);
+    FIELD(xsc_stats, late_wakes);
+    FIELD(xsc_stats, deep_sleeps);
+    FIELD(xsc_stats, shallow_spins);
+    FIELD(xsc_stats, uncounted_waits);
+    FIELD(xsc_stats, min_latency_ns);
+    FIELD(xsc_stats, max_latency_ns);
+    FIELD(xsc_stats, avg_latency_ns);
+    FIELD(xsc_stats, p50_latency_ns);
+    FIELD(xsc_stats, p99_latency_ns);
+    FIELD(xsc_stats, success_rate_pct);
+    FIELD(xsc_stats, reserved);
+    FIELD(xsc_stats, choice_reason);
+    FIELD(xsc_stats, fail_reason);
+    END(xsc_stats);
+    STRUCT(xsc_mechanism_info);
+    FIELD(xsc_mechanism_info, name);
+    FIELD(xsc_mechanism_info, state);
+    FIELD(xsc_mechanism_info, present);
+    FIELD(xsc_mechanism_info, monitor);
+    FIELD(xsc_mechanism_info, reserved);
+    FIELD(xsc_mechanism_info, reason);
+    END(xsc_mechanism_info);
+}
+
+static void probe_h(void)
+{
+    STRUCT(xsc_quantiles);
+    FIELD(xsc_quantiles, n);
+    FIELD(xsc_quantiles, p50);
+    FIELD(xsc_quantiles, p99);
+    FIELD(xsc_quantiles, max);
+    END(xsc_quantiles);
+    STRUCT(xsc_probe_options);
+    FIELD(xsc_probe_options, size);
+    FIELD(xsc_probe_options, iterations);
+    FIELD(xsc_probe_options, reserved);
+    FIELD(xsc_probe_options, timeout_ns);
+    FIELD(xsc_probe_options, budget_ns);
+    FIELD(xsc_probe_options, waiter_cpu);
+    FIELD(xsc_probe_options, storer_cpu);
+    FIELD(xsc_probe_options, progress);
+    FIELD(xsc_probe_options, progress_arg);
+    END(xsc_probe_options);
+    ENUM(xsc_probe_verdict);
+    VALUE(XSC_PROBE_GOOD);
+    VALUE(XSC_PROBE_NO_SLEEP);
+    VALUE(XSC_PROBE_UNPROVEN);
+    VALUE(XSC_PROBE_SLOW);
+    VALUE(XSC_PROBE_BROKEN);
+    VALUE(XSC_PROBE_ABSENT);
+    STRUCT(xsc_probe_report);
+    FIELD(xsc_probe_report, info);
+    FIELD(xsc_probe_report, verdict);
+    FIELD(xsc_probe_report, fault);
+    FIELD(xsc_probe_report, changed);
+    FIELD(xsc_probe_report, self_store);
+    FIELD(xsc_probe_report, cross_store);
+    FIELD(xsc_probe_report, overshoot);
+    FIELD(xsc_probe_report, rest);
+    FIELD(xsc_probe_report, rest_mean_ns);
+    FIELD(xsc_probe_report, os_limit_ns);
+    FIELD(xsc_probe_report, missed);
+    FIELD(xsc_probe_report, spurious_per_s);
+    FIELD(xsc_probe_report, cpu_permille);
+    FIELD(xsc_probe_report, sleeps);
+    FIELD(xsc_probe_report, reserved);
+    FIELD(xsc_probe_report, cross_trouble);
+    END(xsc_probe_report);
+    STRUCT(xsc_machine);
+    FIELD(xsc_machine, arch);
+    FIELD(xsc_machine, cpus);
+    FIELD(xsc_machine, hypervisor);
+    FIELD(xsc_machine, counter_trusted);
+    FIELD(xsc_machine, umwait_known);
+    FIELD(xsc_machine, umwait_c02);
+    FIELD(xsc_machine, umwait_max_ticks);
+    FIELD(xsc_machine, ticks_per_s);
+    FIELD(xsc_machine, relax_ps);
+    FIELD(xsc_machine, tight_looks);
+    FIELD(xsc_machine, clock_source);
+    FIELD(xsc_machine, umwait_source);
+    END(xsc_machine);
+}
+
+int main(void)
+{
+    watch_h();
+    wait_h();
+    stats_h();
+    probe_h();
+    return 0;
+}

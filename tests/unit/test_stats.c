@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* core/stats.h: slots that have one writer each, and their sum. */
+#include "tests/unit/unit.h"
+
+#include "core/stats.h"
+
+static struct xsc_stats_table t;
+
+static int clear(void **state)
+{
+    (void)state;
+    memset(&t, 0, sizeof(t));
+    return 0;
+}
+
+static void a_free_slot_is_taken_where_the_hint_says(void **state)
+{
+    (void)state;
+    for (uint32_t hint = 0; hint < 3 * XSC_SLOTS; hint++) {
+        struct xsc_slot *s = xsc_slot_claim(&t, hint);
+
+        assert_ptr_equal(s, &t.slot[hint % XSC_SLOTS]);
+        assert_int_equal(s->claimed, 1);
+        xsc_slot_release(s);
+        assert_int_equal(s->claimed, 0);
+    }
+    assert_int_equal(t.uncounted, 0);
+}
+
+static void a_taken_slot_is_passed_over(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < XSC_SLOT_PROBES; i++) {
+        assert_ptr_equal(xsc_slot_claim(&t, 60), &t.slot[(60 + i) % XSC_SLOTS]);
+    }
+    assert_int_equal(t.uncounted, 0);
+}
+
+static void with_none_free_it_is_nobodys(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < XSC_SLOTS; i++) {
+        t.slot[i].claimed = 1;
+    }
+    assert_ptr_equal(xsc_slot_claim(&t, 5), &t.nobodys);
+    assert_ptr_equal(xsc_slot_claim(&t, 6), &t.nobodys);
+    assert_int_equal(t.uncounted, 2);
+    xsc_slot_release(&t.nobodys);
+    t.slot[7].claimed = 0;
+    assert_ptr_equal(xsc_slot_claim(&t, 7 - (XSC_SLOT_PROBES - 1)), &t.slot[7]);
+    assert_int_equal(t.uncounted, 2);
+}
+
+static void hints_near_the_end_of_their_range(void **state)
+{
+    (void)state;
+    assert_ptr_equal(xsc_slot_claim(&t, UINT32_MAX), &t.slot[XSC_SLOTS - 1]);
+    assert_ptr_equal(xsc_slot_claim(&t, UINT32_MAX), &t.slot[0]);
+}
+
+static void counters(void **state)
+{
+    uint64_t n = 5, max = 5, min = 0;
+
+    (void)state;
+    xsc_count(&n, 3);
+    assert_int_equal(n, 8);
+    xsc_count_max(&max, 4);
+    assert_int_equal(max, 5);
+    xsc_count_max(&max, 6);
+    assert_int_equal(max, 6);
+    xsc_count_min(&min, 9); /* 0 stands for none yet */
+    assert_int_equal(min, 9);
+    xsc_count_min(&min, 10);
+    assert_int_equal(min, 9);
+    xsc_count_min(&min, 1);
+    assert_int_equal(min, 1);
+}
+
+#define N_COUNTS (sizeof(struct xsc_counts) / sizeof(uint64_t))
+
+/* Every field by its offset, so that one that is added later and forgotten in the sum shows. */
+static void every_count_is_summed(void **state)
+{
+    static const size_t greatest[] = {offsetof(struct xsc_counts, max_ns),
+                                      offsetof(struct xsc_counts, max_over_ns)};
+    uint64_t seed = 5, expected[N_COUNTS] = {0}, got[N_COUNTS];
+    struct xsc_counts sum;
+
+    (void)state;
+    for (uint32_t s = 0; s < XSC_SLOTS; s++) {
+        uint64_t n[N_COUNTS];
+
+        for (size_t i = 0; i < N_COUNTS; i++) {
+            const size_t at = i * sizeof(uint64_t);
+
+            n[i] = unit_between(&seed, 1, 1000000);
+            if (at == greatest[0] || at == greatest[1]) {
+                expected[i] = n[i] > expected[i] ? n[i] : expected[i];
+            } else if (at == offsetof(struct xsc_counts, min_ns_plus)) {
+                expected[i] = !s || n[i] < expected[i] ? n[i] : expected[i];
+            } else {
+                expected[i] += n[i];
+            }
+        }
+        memcpy(&t.slot[s].n, n, sizeof(n));
+    }
+    memset(&t.nobodys, 0xff, sizeof(t.nobodys)); /* not looked at */
+    memset(&sum, 0xff, sizeof(sum));             /* and nothing is left of what was there */
+    xsc_stats_sum(&t, &sum, NULL);
+    memcpy(got, &sum, sizeof(got));
+    for (size_t i = 0; i < N_COUNTS; i++) {
+        if (got[i] != expected[i]) {
+            fail_msg("count %zu: %ju, not %ju", i, (uintmax_t)got[i], (uintmax_t)expected[i]);
+        }
+    }
+}
+
+static void the_least_is_of_slots_that_have_one(void **state)
+{
+    struct xsc_counts sum;
+
+    (void)state;
+    xsc_stats_sum(&t, &sum, NULL);
+    assert_int_equal(sum.min_ns_plus, 0);
+    t.slot[9].n.min_ns_plus = 70;
+    xsc_stats_sum(&t, &sum, NULL);
+    assert_int_equal(sum.min_ns_plus, 70);
+    t.slot[3].n.min_ns_plus = 1; /* a wait of 0 ns */
+    xsc_stats_sum(&t, &sum, NULL);
+    assert_int_equal(sum.min_ns_plus, 1);
+}
+
+static void histograms_are_summed_bucket_by_bucket(void **state)
+{
+    struct xsc_histogram waits;
+    struct xsc_counts sum;
+
+    (void)state;
+    memset(&waits, 0xff, sizeof(waits));
+    for (uint32_t s = 0; s < XSC_SLOTS; s++) {
+        for (uint32_t b = 0; b < XSC_HIST_BUCKETS; b++) {
+            t.slot[s].waits.count[b] = s * b;
+        }
+    }
+    xsc_stats_sum(&t, &sum, &waits);
+    for (uint32_t b = 0; b < XSC_HIST_BUCKETS; b++) {
+        assert_int_equal(waits.count[b], b * (XSC_SLOTS - 1) * XSC_SLOTS / 2);
+    }
+}
+
+static void slots_share_no_cache_line(void **state)
+{
+    (void)state;
+    assert_int_equal(sizeof(struct xsc_slot) % 128, 0);
+    assert_int_equal((uintptr_t)&t.slot[0] % 128, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_free_slot_is_taken_where_the_hint_says, clear),
+        cmocka_unit_test_setup(a_taken_slot_is_passed_over, clear),
+        cmocka_unit_test_setup(with_none_free_it_is_nobodys, clear),
+        cmocka_unit_test_setup(hints_near_the_end_of_their_range, clear),
+        cmocka_unit_test(counters),
+        cmocka_unit_test_setup(every_count_is_summed, clear),
+        cmocka_unit_test_setup(the_least_is_of_slots_that_have_one, clear),
+        cmocka_unit_test_setup(histograms_are_summed_bucket_by_bucket, clear),
+        cmocka_unit_test(slots_share_no_cache_line),
+    };
+
+    return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
+}

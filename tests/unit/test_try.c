@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* Around a trial: the probe's entry, the quiet time after a setback, the peer's own loop. C2, C4. */
+#include "tests/unit/unit.h"
+
+#include "core/health.h"
+#include "core/mechanism.h"
+#include "core/validate.h"
+#include "tests/unit/fake_mech.h"
+#include "tests/unit/fake_port.h"
+
+#define MS 1000000u
+#define US 1000u
+
+static struct xsc_engine e;
+static const struct xsc_mech_state *const s = &e.mech[0];
+static unsigned woken;
+
+static const struct xsc_trial_plan plan = {
+    .rounds = 100,
+    .quiet_waits = 4,
+    .quiet_ns = XSC_SLICE_NS,
+    .budget_ns = 10000000000u,
+    .patience_ns = 100 * MS,
+    .cross = true,
+};
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    fake_mechs_reset();
+    fake_mech_polls(2);
+    fake_engine(&e, 2, 2);
+    woken = 0;
+    return 0;
+}
+
+static void count_wake(void)
+{
+    woken++;
+}
+
+/* --------------------------------------------------------------- the probe's entry, names ---- */
+
+static void trying_needs_the_lock(void **state)
+{
+    (void)state;
+    assert_true(xsc_manager_lock(&e));
+    assert_false(xsc_engine_try(&e, 0, &plan));
+    assert_false(s->tried);
+    xsc_manager_unlock(&e);
+    assert_true(xsc_engine_try(&e, 0, &plan));
+    assert_true(s->tried);
+    assert_int_equal(e.manager, 0);
+    assert_int_equal(e.chosen, XSC_CHOICE(2, 2)); /* a candidate that passes changes nothing */
+}
+
+static void what_is_absent_is_not_tried(void **state)
+{
+    (void)state;
+    fake_script[0].presence = XSC_ABSENT;
+    assert_true(xsc_engine_try(&e, 0, &plan));
+    assert_false(s->tried);
+    assert_int_equal(fake_script[0].waits, 0);
+    assert_int_equal(fake.tries, 0);
+}
+
+static void a_primary_found_unfit_is_rolled_back(void **state)
+{
+    (void)state;
+    for (int slow = 0; slow < 2; slow++) {
+        setup(NULL);
+        e.chosen = XSC_CHOICE(0, 2);
+        if (slow) {
+            fake_script[0].wake_ns = 30 * US;
+        } else {
+            fake_script[0].miss_every = 1;
+        }
+        assert_true(xsc_engine_try(&e, 0, &plan));
+        assert_int_equal(e.chosen, XSC_CHOICE(2, 2));
+        assert_int_equal(s->state, XSC_STATE_FAILED);
+        unit_contains(xsc_reason(s), slow ? "slow to wake" : "did not end the wait");
+        assert_string_equal(e.choice_reason, "rolled back from FAKE0");
+        assert_int_equal(s->setbacks, 1);
+    }
+    setup(NULL);
+    e.chosen = XSC_CHOICE(0, 2);
+    fake_script[0].rest_ns = 100; /* no better than spinning, no worse */
+    assert_true(xsc_engine_try(&e, 0, &plan));
+    assert_int_equal(e.chosen, XSC_CHOICE(0, 2));
+}
+
+static void an_unfit_fallback_stays(void **state)
+{
+    (void)state;
+    fake_script[2].enter_ns = 6000;
+    assert_true(xsc_engine_try(&e, 2, &plan));
+    assert_int_equal(e.mech[2].verdict, XSC_SLOW);
+    assert_int_equal(e.chosen, XSC_CHOICE(2, 2));
+}
+
+static void setbacks_double_the_quiet_time(void **state)
+{
+    static const uint64_t quiet_s[] = {60, 120, 240, 480, 960, 1920, 3600, 3600, 3600, 3600, 3600};
+    struct xsc_mech_state m = {0};
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(quiet_s); i++) {
+        xsc_setback(&m, 5);
+        assert_int_equal(m.quiet_until_ns, 5 + quiet_s[i] * 1000000000u);
+        assert_int_equal(m.setbacks, i + 1);
+    }
+    m.setbacks = 1000000;
+    xsc_setback(&m, 5);
+    assert_int_equal(m.quiet_until_ns, 5 + XSC_QUIET_MAX_NS);
+}
+
+/* ------------------------------------------------------------------- the peer's own loop ---- */
+
+static void the_peer_serves_a_request(void **state)
+{
+    struct xsc_peer p = {.clock = &e.clock, .wake = count_wake, .request = 7, .delay_ticks = 500};
+
+    (void)state;
+    p.stop = 1; /* what was asked for is done before */
+    const uint64_t start = fake_counter_at(fake.now);
+
+    xsc_peer_main(&p);
+    assert_int_equal(p.word, 7);
+    assert_int_equal(p.done, 7);
+    assert_int_equal(woken, 1);
+    assert_in_range(p.before - start, 500, 600);
+    assert_in_range(p.after - p.before, 1, 20);
+}
+
+static void the_peer_ends_when_told_to(void **state)
+{
+    struct xsc_peer p = {.clock = &e.clock, .stop = 1};
+
+    (void)state;
+    xsc_peer_main(&p);
+    assert_int_equal(p.word, 0);
+    assert_int_equal(p.done, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(trying_needs_the_lock, setup),
+        cmocka_unit_test_setup(what_is_absent_is_not_tried, setup),
+        cmocka_unit_test_setup(a_primary_found_unfit_is_rolled_back, setup),
+        cmocka_unit_test_setup(an_unfit_fallback_stays, setup),
+        cmocka_unit_test_setup(setbacks_double_the_quiet_time, setup),
+        cmocka_unit_test_setup(the_peer_serves_a_request, setup),
+        cmocka_unit_test_setup(the_peer_ends_when_told_to, setup),
+    };
+
+    return cmocka_run_group_tests_name("try", tests, NULL, NULL);
+}

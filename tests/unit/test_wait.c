@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* core/wait.c: what a wait returns, when, and what it counts. A1. */
+#include "tests/unit/unit_wait.h"
+
+/* ------------------------------------------------------------------- before the watch ---- */
+
+static void timeout_0_looks_once(void **state)
+{
+    (void)state;
+    const uint64_t now = fake.now;
+
+    assert_int_equal(wait(0), XSC_TIMED_OUT);
+    assert_int_equal(fake.now, now);
+    assert_int_equal(fake_script[0].waits, 0);
+    word = 1;
+    assert_int_equal(wait(0), XSC_MET);
+    assert_int_equal(asks, 0);
+    assert_int_equal(counts().total, 0);
+}
+
+static void met_at_once_costs_no_clock(void **state)
+{
+    (void)state;
+    word = 1;
+    assert_int_equal(wait(XSC_FOREVER), XSC_MET);
+    assert_int_equal(fake.clock_reads + fake.counter_reads, 0);
+    assert_int_equal(fake_script[0].waits, 0);
+    assert_int_equal(counts().total, 0);
+}
+
+/*
+ * The tight spin reads no clock and calls nobody, so in the fake world nothing can happen
+ * during it. What has happened since the first look is that the wait claimed its slot.
+ */
+static void met_in_the_tight_spin(void **state)
+{
+    const struct xsc_watch w = {&e.stats.slot[0].claimed, 0, UINT32_MAX, 4, XSC_UNTIL_NOT};
+
+    (void)state;
+    e.tight_looks = 5;
+    assert_int_equal(xsc_core_wait(&e, &w, XSC_FOREVER, asked), XSC_MET);
+    const struct xsc_counts n = counts();
+
+    assert_int_equal(fake.clock_reads + fake.counter_reads, 0);
+    assert_int_equal(fake_script[0].waits, 0);
+    assert_int_equal(n.total, 1);
+    assert_int_equal(n.changed, 1);
+    assert_int_equal(n.shallow, 1);
+    assert_int_equal(n.watched, 0);
+    assert_int_equal(n.min_ns_plus, 0);
+    assert_sound(&n);
+}
+
+static void short_timeouts_skip_the_tight_spin(void **state)
+{
+    const struct xsc_watch w = {&e.stats.slot[0].claimed, 0, UINT32_MAX, 4, XSC_UNTIL_NOT};
+
+    (void)state;
+    e.tight_looks = 5;
+    assert_int_equal(xsc_core_wait(&e, &w, 3999, asked), XSC_MET);
+    assert_int_equal(counts().deep, 1); /* by the mechanism */
+    assert_int_equal(xsc_core_wait(&e, &w, 4000, asked), XSC_MET);
+    assert_int_equal(counts().shallow, 1);
+}
+
+/* ---------------------------------------------------------------------------- the watch ---- */
+
+static void met_in_the_first_slice(void **state)
+{
+    (void)state;
+    fake.step = 0;
+    fake_store_at(fake.now + 30 * US, &word, 4, 7);
+    const uint64_t start = fake.now;
+
+    assert_int_equal(wait(MS), XSC_MET);
+    const struct xsc_counts n = counts();
+
+    assert_int_equal(fake.now - start, 30 * US + 100);
+    assert_int_equal(n.total, 1);
+    assert_int_equal(n.changed, 1);
+    assert_int_equal(n.deep, 1);
+    assert_int_equal(n.shallow, 0);
+    assert_int_equal(n.watched, 1);
+    assert_int_equal(n.hw_waits, 1);
+    assert_int_equal(n.woken, 1);
+    assert_int_equal(n.sum_ns, 30 * US + 100);
+    assert_int_equal(n.max_ns, 30 * US + 100);
+    assert_int_equal(n.min_ns_plus, 30 * US + 101);
+    assert_int_equal(e.stats.slot[0].waits.count[xsc_hist_bucket(30 * US + 100)], 1);
+    assert_sound(&n);
+}
+
+static void met_in_a_later_slice(void **state)
+{
+    (void)state;
+    for (uint64_t k = 1; k <= 50; k++) {
+        setup(NULL);
+        fake_store_at(fake.now + k * 100 * US + 50 * US, &word, 4, 7);
+        assert_int_equal(wait(k % 2 ? 10 * MS : XSC_FOREVER), XSC_MET);
+        const struct xsc_counts n = counts();
+
+        assert_int_equal(n.expired, k);
+        assert_int_equal(n.hw_waits, k + 1);
+        assert_int_equal(n.woken, 1);
+        assert_int_equal(n.overslept + n.spurious + n.limited + n.late + n.timeouts, 0);
+        assert_in_range(n.max_over_ns, 60, 60 + 40);
+        assert_sound(&n);
+    }
+}
+
+static void min_max_and_sum_are_of_all_waits(void **state)
+{
+    static const uint64_t lengths[] = {5000, 90, 300000, 90, 1000000};
+
+    (void)state;
+    fake.step = 0;
+    fake_script[0].wake_ns = 10;
+    fake_script[0].exit_ns = 0;
+    for (size_t i = 0; i < LENGTH(lengths); i++) {
+        word = 0;
+        fake_store_at(fake.now + lengths[i] - 10, &word, 4, 1);
+        assert_int_equal(wait(XSC_FOREVER), XSC_MET);
+    }
+    const struct xsc_counts n = counts();
+
+    assert_int_equal(n.sum_ns, 5000 + 90 + 300000 + 90 + 1000000);
+    assert_int_equal(n.max_ns, 1000000);
+    assert_int_equal(n.min_ns_plus, 91);
+    assert_int_equal(n.watched, 5);
+    assert_sound(&n);
+}
+
+static void polling_counts_as_shallow(void **state)
+{
+    (void)state;
+    e.chosen = XSC_CHOICE(2, 2);
+    fake_store_at(fake.now + 20 * US, &word, 4, 7);
+    assert_int_equal(wait(MS), XSC_MET);
+    word = 0;
+    assert_int_equal(wait(MS), XSC_TIMED_OUT);
+    const struct xsc_counts n = counts();
+
+    assert_int_equal(n.shallow, 2);
+    assert_int_equal(n.deep, 0);
+    assert_int_equal(n.late, 0);
+    assert_sound(&n);
+}
+
+/* ---------------------------------------------------------------------------- deadlines ---- */
+
+static void no_timeout_ends_early(void **state)
+{
+    static const uint64_t timeouts[] = {1,      2,       999,        1000,        3999,
+                                        4000,   4001,    99999,      100000,      100001,
+                                        199999, 1000000, 1000000000, 10000000000u};
+    static const uint64_t rates[] = {1000000,    19200000,    62500000,
+                                     1000000000, 2600000000u, 5000000000u};
+
+    (void)state;
+    for (size_t r = 0; r < LENGTH(rates); r++) {
+        for (size_t i = 0; i < LENGTH(timeouts); i++) {
+            setup(NULL);
+            fake.hz = rates[r];
+            fake_engine(&e, 0, 2);
+            const uint64_t start = fake.now;
+
+            assert_int_equal(wait(timeouts[i]), XSC_TIMED_OUT);
+            assert_true(fake.now - start >= timeouts[i]);
+            /* And no later than a slice's overhead and a tick or two. */
+            assert_true(fake.now - start - timeouts[i] < 500 + 2 * (1000000000u / rates[r]));
+            const struct xsc_counts n = counts();
+
+            assert_int_equal(n.timeouts, 1);
+            assert_sound(&n);
+        }
+    }
+}
+
+/* The ticks' rate is off by as much as a wrong claim may be: the OS clock decides. */
+static void no_timeout_ends_early_by_a_wrong_rate(void **state)
+{
+    (void)state;
+    for (int off = -5; off <= 5; off++) {
+        setup(NULL);
+        fake.hz = 2600000000u;
+        fake_engine(&e, 0, 2);
+        xsc_clock_set_rate(&e.clock, (uint64_t)(2600000000 + off * 2600000));
+        for (uint64_t timeout = 1; timeout < 50 * MS; timeout = timeout * 3 + 1) {
+            const uint64_t start = fake.now;
+
+            assert_int_equal(wait(timeout), XSC_TIMED_OUT);
+            assert_true(fake.now - start >= timeout);
+        }
+    }
+}
+
+static void nearly_forever_is_forever(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        const uint64_t timeouts[] = {XSC_FOREVER, XSC_FOREVER - 1, XSC_FOREVER - fake.now,
+                                     XSC_FOREVER - 2 * fake.now};
+
+        setup(NULL);
+        fake_store_at(fake.now + 5 * MS, &word, 4, 1);
+        assert_int_equal(wait(timeouts[i]), XSC_MET);
+        assert_in_range(counts().expired, 49, 51);
+    }
+}
+
+/* The OS clock is a system call on some machines: without a deadline it is read once. */
+static void forever_never_reads_its_deadline(void **state)
+{
+    (void)state;
+    fake_store_at(fake.now + 50 * MS, &word, 4, 1);
+    assert_int_equal(wait(XSC_FOREVER), XSC_MET);
+    assert_int_equal(fake.clock_reads, 1);
+}
+
+static void no_slice_is_longer_than_allowed(void **state)
+{
+    static const uint64_t rates[] = {1000000, 19200000, 62500000, 1000000000, 5000000000u};
+
+    (void)state;
+    for (size_t r = 0; r < LENGTH(rates); r++) {
+        setup(NULL);
+        fake.hz = rates[r];
+        fake_engine(&e, 0, 2);
+        fake_preempt_at(fake.now + 777 * US, 3 * MS);
+        fake_store_at(fake.now + 20 * MS, &word, 4, 1);
+        assert_int_equal(wait(XSC_FOREVER), XSC_MET);
+        assert_true(fake_script[0].longest_ns <= XSC_SLICE_NS + 1 + 1000000000u / rates[r]);
+        assert_true(fake_script[0].longest_ns + 1000 + 1000000000u / rates[r] >= XSC_SLICE_NS);
+    }
+}
+
+static void a_store_in_the_last_look_counts(void **state)
+{
+    (void)state;
+    fake.step = 0;
+    /* While the mechanism is on its way out of its last slice, past the deadline. */
+    fake_store_at(fake.now + 250 * US + 50, &word, 4, 1);
+    assert_int_equal(wait(250 * US), XSC_MET);
+    assert_int_equal(counts().late, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(timeout_0_looks_once, setup),
+        cmocka_unit_test_setup(met_at_once_costs_no_clock, setup),
+        cmocka_unit_test_setup(met_in_the_tight_spin, setup),
+        cmocka_unit_test_setup(short_timeouts_skip_the_tight_spin, setup),
+        cmocka_unit_test_setup(met_in_the_first_slice, setup),
+        cmocka_unit_test_setup(met_in_a_later_slice, setup),
+        cmocka_unit_test_setup(min_max_and_sum_are_of_all_waits, setup),
+        cmocka_unit_test_setup(polling_counts_as_shallow, setup),
+        cmocka_unit_test_setup(no_timeout_ends_early, setup),
+        cmocka_unit_test_setup(no_timeout_ends_early_by_a_wrong_rate, setup),
+        cmocka_unit_test_setup(nearly_forever_is_forever, setup),
+        cmocka_unit_test_setup(forever_never_reads_its_deadline, setup),
+        cmocka_unit_test_setup(no_slice_is_longer_than_allowed, setup),
+        cmocka_unit_test_setup(a_store_in_the_last_look_counts, setup),
+    };
+
+    return cmocka_run_group_tests_name("wait", tests, NULL, NULL);
+}
