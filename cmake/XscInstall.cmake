@@ -15,7 +15,7 @@ install(DIRECTORY include/xsc DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MA
 install(TARGETS xsc-wait xsc-wait-static EXPORT xsc-wait)
 install(FILES ${xsc_man1} DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
 install(FILES ${xsc_man3} DESTINATION "${CMAKE_INSTALL_MANDIR}/man3")
-foreach(tool IN ITEMS xsc-wait-probe)
+foreach(tool IN ITEMS xsc-wait-probe xsc-wait-sim)
     if(TARGET ${tool})
         install(TARGETS ${tool})
     endif()

@@ -215,8 +215,9 @@ int xsc_trace_generate(struct xsc_trace *t, const char *spec)
     for (m.i = 0; m.i < m.n; m.i++) {
         const double v = kind->make(&m);
 
-        if (xsc_trace_add(t, v < 0 ? 0 : v > (double)XSC_TRACE_MAX_NS ? XSC_TRACE_MAX_NS
-                                                                       : (uint64_t)v)) {
+        if (xsc_trace_add(t, v < 0                          ? 0
+                             : v > (double)XSC_TRACE_MAX_NS ? XSC_TRACE_MAX_NS
+                                                            : (uint64_t)v)) {
             return -1;
         }
     }

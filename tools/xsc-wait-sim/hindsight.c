@@ -240,8 +240,7 @@ struct search {
 static void consider(struct search *best, double cost, uint64_t watch, uint64_t nap, uint64_t until)
 {
     if (cost < best->cost) {
-        *best = (struct search){
-            cost, {.watch_ns = watch, .nap_ns = nap, .until_ns = until}};
+        *best = (struct search){cost, {.watch_ns = watch, .nap_ns = nap, .until_ns = until}};
     }
 }
 

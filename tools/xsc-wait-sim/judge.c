@@ -9,7 +9,7 @@
  * 4us: libc++'s atomic wait polls for about that long. 200us: KVM's halt_poll_ns and the
  * haltpoll governor of its guests, by default.
  */
-const char *const xsc_fixed_name[XSC_FIXED] = {"watch", "park", "1us", "4us",
+const char *const xsc_fixed_name[XSC_FIXED] = {"watch", "park", "1us",  "4us",
                                                "10us",  "50us", "200us"};
 static const uint64_t fixed_ns[XSC_FIXED] = {XSC_NEVER, 0, 1000, 4000, 10000, 50000, 200000};
 

@@ -15,7 +15,7 @@ struct xsc_verdict_of {
     double ours; /* learned while going, from the first wait on */
     double hindsight;
     double fixed[XSC_FIXED];
-    unsigned best_fixed; /* index of the cheapest */
+    unsigned best_fixed;  /* index of the cheapest */
     struct xsc_plan best; /* the plan with which hindsight is reached */
 };
 

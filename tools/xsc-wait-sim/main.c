@@ -140,14 +140,10 @@ static int refuse(const char *what, const char *value)
 enum { PREFER = 256, COSTS, NO_PARK, TABLE, JSON, GENERATE, HELP };
 
 static const struct option long_options[] = {
-    {"prefer", required_argument, NULL, PREFER},
-    {"costs", required_argument, NULL, COSTS},
-    {"no-park", no_argument, NULL, NO_PARK},
-    {"table", no_argument, NULL, TABLE},
-    {"json", no_argument, NULL, JSON},
-    {"generate", required_argument, NULL, GENERATE},
-    {"help", no_argument, NULL, HELP},
-    {NULL, 0, NULL, 0},
+    {"prefer", required_argument, NULL, PREFER}, {"costs", required_argument, NULL, COSTS},
+    {"no-park", no_argument, NULL, NO_PARK},     {"table", no_argument, NULL, TABLE},
+    {"json", no_argument, NULL, JSON},           {"generate", required_argument, NULL, GENERATE},
+    {"help", no_argument, NULL, HELP},           {NULL, 0, NULL, 0},
 };
 
 static int take_option(struct options *o, int option, struct xsc_trace *traces, int *n)

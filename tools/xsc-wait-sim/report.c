@@ -55,8 +55,8 @@ void xsc_text_trace(const struct xsc_trace *t, const struct xsc_verdict_of *v)
     const double best = v->fixed[v->best_fixed];
 
     printf("%-28s %8zu %10.0f %10.0f %10.0f %6s %8.3f %8.3f |", slash ? slash + 1 : t->name, t->n,
-           v->ours, v->hindsight, best, xsc_fixed_name[v->best_fixed],
-           ratio(v->ours, v->hindsight), ratio(v->ours, best));
+           v->ours, v->hindsight, best, xsc_fixed_name[v->best_fixed], ratio(v->ours, v->hindsight),
+           ratio(v->ours, best));
     for (unsigned i = 0; i < XSC_FIXED; i++) {
         printf(" %10.0f", v->fixed[i]);
     }
