@@ -14,10 +14,12 @@
 #define ONE XSC_SPREAD_ONE
 
 /* Merges sorted codes with the points so far, into the other half of the scratch. */
-void xsc_points_add(struct xsc_points *p, const uint16_t *at, const uint16_t *weight, uint32_t n)
+void xsc_points_add(struct xsc_points *p, const uint32_t *at, const uint16_t *weight, uint32_t n)
 {
-    const uint16_t *at0 = p->at->at[p->half], *weight0 = p->at->weight[p->half];
-    uint16_t *to = p->at->at[!p->half], *to_weight = p->at->weight[!p->half];
+    const uint32_t *at0 = p->at->at[p->half];
+    const uint16_t *weight0 = p->at->weight[p->half];
+    uint32_t *to = p->at->at[!p->half];
+    uint16_t *to_weight = p->at->weight[!p->half];
     uint32_t i = 0, k = 0;
 
     for (uint32_t m = 0; m < p->n + n; m++) {
@@ -40,14 +42,15 @@ void xsc_points_add(struct xsc_points *p, const uint16_t *at, const uint16_t *we
  */
 static void points_prior(struct xsc_points *p)
 {
-    uint16_t at[26], weight[26];
-    const uint16_t soonest = xsc_code_above(p->lead);
+    uint32_t at[26];
+    uint16_t weight[26];
+    const uint32_t soonest = xsc_code_above(p->lead);
     uint32_t n = 0;
 
     at[n] = 0;
     weight[n++] = 0;
     for (uint32_t bit = 8; bit < 32; bit++) {
-        const uint16_t code = xsc_code_below(1ull << bit);
+        const uint32_t code = xsc_code_below(1ull << bit);
 
         if (n == bit - 7 && code >= soonest) { /* not in yet, and its place is here */
             at[n] = soonest;
@@ -61,7 +64,8 @@ static void points_prior(struct xsc_points *p)
 
 static void points_sum(struct xsc_points *p)
 {
-    const uint16_t *at = p->at->at[p->half], *weight = p->at->weight[p->half];
+    const uint32_t *at = p->at->at[p->half];
+    const uint16_t *weight = p->at->weight[p->half];
     uint64_t total = 0, sum = 0;
 
     for (uint32_t i = 0; i < p->n; i++) {
@@ -140,8 +144,8 @@ struct found {
 static uint32_t best_begin(const struct xsc_points *p, uint64_t end, uint32_t s_lo, uint32_t s_hi,
                            int64_t *least)
 {
-    const uint16_t *at = p->at->at[p->half];
-    const uint16_t last = xsc_code_below(end - p->lead);
+    const uint32_t *at = p->at->at[p->half];
+    const uint32_t last = xsc_code_below(end - p->lead);
     const int64_t late = (int64_t)(p->c->weight * end);
     uint32_t best = s_lo;
 
@@ -190,7 +194,7 @@ static struct found search(const struct xsc_points *p)
         const int64_t cost = watch_park(p, i);
         const uint32_t next = i + 1 < p->n ? p->at->best_until[i + 1] : i;
 
-        p->at->best_until[i] = (uint16_t)(cost <= watch_park(p, next) ? i : next);
+        p->at->best_until[i] = cost <= watch_park(p, next) ? i : next;
         if (cost <= best.cost) {
             best = (struct found){cost, i, 0, 0};
         }
@@ -205,16 +209,22 @@ static struct found search(const struct xsc_points *p)
     return best;
 }
 
+static uint64_t least_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /*
  * A watch to point i goes on for a while after it: a point stands for its neighbourhood, and
- * the next wait is not exactly like the last. No further than half way to the next point.
+ * the next wait is not exactly like the last. No further than half way to the next point, and
+ * not for so long that it costs much of a park.
  */
 static uint64_t past(const struct xsc_points *p, uint32_t i)
 {
-    const uint64_t time = point(p, i);
+    const uint64_t time = point(p, i), eighth_of_park = xsc_cost_park(p->c, 0) / 80;
     const uint64_t gap = i + 1 < p->n ? point(p, i + 1) - time : time;
 
-    return time + (gap / 2 < time / 8 ? gap / 2 : time / 8);
+    return time + least_of(least_of(gap / 2, time / 8), eighth_of_park);
 }
 
 struct xsc_short_plan xsc_points_plan(struct xsc_points *p)

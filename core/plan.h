@@ -12,7 +12,7 @@
 
 /* A plan in codes. */
 struct xsc_short_plan {
-    uint16_t watch, nap, until;
+    uint32_t watch, nap, until;
 };
 
 static inline struct xsc_plan xsc_plan_of(struct xsc_short_plan p)
@@ -27,12 +27,12 @@ static inline struct xsc_plan xsc_plan_of(struct xsc_short_plan p)
 /* Working memory, of no meaning between calls: about 4 KB. */
 #define XSC_POINTS_MAX (4 * XSC_SPREAD_POINTS + 32)
 struct xsc_policy_scratch {
-    uint16_t at[2][XSC_POINTS_MAX];
+    uint32_t at[2][XSC_POINTS_MAX];
     uint16_t weight[2][XSC_POINTS_MAX];
     uint64_t sum[XSC_POINTS_MAX];
     int64_t before[XSC_POINTS_MAX];
     uint32_t longer[XSC_POINTS_MAX];
-    uint16_t best_until[XSC_POINTS_MAX];
+    uint32_t best_until[XSC_POINTS_MAX];
 };
 
 /* A distribution under way to its plan. */
@@ -49,7 +49,7 @@ struct xsc_points {
 struct xsc_points xsc_points_none(const struct xsc_costs *c, struct xsc_policy_scratch *scratch);
 
 /* Adds n sorted codes; weight NULL: one wait each. 4 XSC_SPREAD_POINTS in all at most. */
-void xsc_points_add(struct xsc_points *p, const uint16_t *at, const uint16_t *weight, uint32_t n);
+void xsc_points_add(struct xsc_points *p, const uint32_t *at, const uint16_t *weight, uint32_t n);
 
 /* The plan of least mean cost, with a little doubt about the points: see points_prior(). */
 struct xsc_short_plan xsc_points_plan(struct xsc_points *p);

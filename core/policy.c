@@ -14,7 +14,7 @@
 #define CLASS_MIN (8 * XSC_SPREAD_ONE) /* a class with fewer waits has nothing to say */
 #define EVERY 24u                      /* waits between recomputing two of the learned plans */
 #define WORTH 3000000u                 /* and 300 us of cost: computing takes one or two */
-#define ACCOUNT_PARKS 4096             /* an account is never worth more than this many parks */
+#define ACCOUNT_PARKS 65536            /* an account is never worth more than this many parks */
 #define CROWDED 16384u                 /* a quarter of the watches starved, out of 65536, */
 #define STARVED_SHIFT 3                /* of the last 2^3 or so */
 #define LONGEST (1ull << 50)           /* in the accounts. 13 days; keeps sums within 64 bits */
@@ -149,7 +149,8 @@ static enum xsc_adviser choose(struct xsc_site *s, const struct xsc_costs *c)
 /* Where a wait's class ends: at the quarters of all waits. */
 static void find_bounds(struct xsc_site *s, const struct xsc_points *p)
 {
-    const uint16_t *at = p->at->at[p->half], *weight = p->at->weight[p->half];
+    const uint32_t *at = p->at->at[p->half];
+    const uint16_t *weight = p->at->weight[p->half];
     uint64_t total = 0, seen = 0;
     uint32_t k = 0;
 
@@ -159,7 +160,7 @@ static void find_bounds(struct xsc_site *s, const struct xsc_points *p)
     for (uint32_t i = 0; i < p->n; i++) {
         seen += weight[i];
         for (; k < XSC_CLASSES - 1 && seen * XSC_CLASSES >= total * (k + 1); k++) {
-            s->bounds[k] = (uint16_t)(at[i] + (i + 1 < p->n ? (at[i + 1] - at[i]) / 2 : 0));
+            s->bounds[k] = at[i] + (i + 1 < p->n ? (at[i + 1] - at[i]) / 2 : 0);
         }
     }
 }
@@ -167,7 +168,7 @@ static void find_bounds(struct xsc_site *s, const struct xsc_points *p)
 static void points_recent(struct xsc_points *p, const struct xsc_site *s)
 {
     const uint32_t n = s->waits < XSC_RECENT ? s->waits : XSC_RECENT;
-    uint16_t sorted[XSC_RECENT];
+    uint32_t sorted[XSC_RECENT];
 
     for (uint32_t i = 0; i < n; i++) {
         uint32_t k = i;
@@ -227,7 +228,7 @@ static void compute_due(struct xsc_site *s, const struct xsc_costs *c,
 
 static void remember(struct xsc_site *s, const struct xsc_costs *c, uint64_t ns)
 {
-    const uint16_t code = xsc_code_near(ns);
+    const uint32_t code = xsc_code_near(ns);
     uint32_t class = 0;
 
     xsc_spread_add(&s->after[s->last_class], code, xsc_cost_park(c, 0) / 40);
@@ -257,19 +258,9 @@ static void learn(struct xsc_site *s, const struct xsc_costs *c, const struct xs
 
 /* ---------------------------------------------------- what all threads read and write ---- */
 
-static void set16(uint16_t *p, uint16_t v)
-{
-    __atomic_store_n(p, v, __ATOMIC_RELAXED);
-}
-
 static void set(uint32_t *p, uint32_t v)
 {
     __atomic_store_n(p, v, __ATOMIC_RELAXED);
-}
-
-static uint16_t get16(const uint16_t *p)
-{
-    return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
 static uint32_t get(const uint32_t *p)
@@ -283,9 +274,9 @@ static void publish(struct xsc_site *s, const struct xsc_costs *c)
     const struct xsc_learned *l = learned_by(s, a);
 
     if (l) {
-        set16(&s->next.watch, l->plan.watch);
-        set16(&s->next.nap, l->plan.nap);
-        set16(&s->next.until, l->plan.until);
+        set(&s->next.watch, l->plan.watch);
+        set(&s->next.nap, l->plan.nap);
+        set(&s->next.until, l->plan.until);
     }
     set(&s->adviser, (uint32_t)a + 1);
 }
@@ -318,8 +309,8 @@ struct xsc_plan xsc_site_plan(struct xsc_site *site, const struct xsc_costs *cos
         return at_once;
     }
     /* Parts of two plans may meet here, of another thread's making: so keep them in order. */
-    const struct xsc_short_plan next = {get16(&site->next.watch), get16(&site->next.nap),
-                                        get16(&site->next.until)};
+    const struct xsc_short_plan next = {get(&site->next.watch), get(&site->next.nap),
+                                        get(&site->next.until)};
     struct xsc_plan p = xsc_plan_of(next);
 
     if (p.watch_ns > p.nap_ns) {

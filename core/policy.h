@@ -49,7 +49,7 @@ enum xsc_adviser { XSC_BY_ALL, XSC_BY_CLASS, XSC_BY_RECENT, XSC_AT_ONCE, XSC_SAF
 /* A learned plan, and the least that one wait under it can add to each account. */
 struct xsc_learned {
     struct xsc_short_plan plan;
-    uint16_t valid;
+    uint32_t valid;
     int64_t least[2];
 };
 
@@ -65,7 +65,7 @@ struct xsc_site {
     uint32_t starved;           /* share of starved watches, 65536 = all */
     uint32_t crowded;           /* waits since the site was taken to be crowded */
     struct xsc_short_plan next; /* the adviser's plan, where it was learned; also atomic */
-    uint16_t bounds[XSC_CLASSES - 1]; /* between the classes, codes */
+    uint32_t bounds[XSC_CLASSES - 1]; /* between the classes, codes */
     uint32_t last_class;              /* the class of the last wait */
     uint32_t waits;                   /* learned from; saturates */
     uint32_t due;                     /* which of learned[] is computed next */
@@ -75,7 +75,7 @@ struct xsc_site {
     uint64_t cost[XSC_ADVISERS]; /* decaying sum of what each adviser's plans would have cost */
     struct xsc_learned learned[XSC_LEARNED];
     struct xsc_spread after[XSC_CLASSES]; /* waits that came after one of the class */
-    uint16_t recent[XSC_RECENT];          /* the latest waits, codes, a ring */
+    uint32_t recent[XSC_RECENT];          /* the latest waits, codes, a ring */
 };
 
 /* How to spend the next wait here. A load, a branch and some shifts; no lock. */

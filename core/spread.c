@@ -17,7 +17,7 @@ static void spread_halve(struct xsc_spread *s)
 }
 
 /* The first point at or past code. */
-static uint32_t spread_find(const struct xsc_spread *s, uint16_t code)
+static uint32_t spread_find(const struct xsc_spread *s, uint32_t code)
 {
     uint32_t low = 0, high = s->n;
 
@@ -34,7 +34,7 @@ static uint32_t spread_find(const struct xsc_spread *s, uint16_t code)
 }
 
 /* Merges a wait into point i. */
-static void spread_absorb(struct xsc_spread *s, uint32_t i, uint16_t code)
+static void spread_absorb(struct xsc_spread *s, uint32_t i, uint32_t code)
 {
     const uint64_t mean = (xsc_code_time(s->at[i]) * s->weight[i] + xsc_code_time(code) * ONE) /
                           (s->weight[i] + ONE);
@@ -44,7 +44,7 @@ static void spread_absorb(struct xsc_spread *s, uint32_t i, uint16_t code)
 }
 
 /* Inserts a wait as point i. */
-static void spread_insert(struct xsc_spread *s, uint32_t i, uint16_t code)
+static void spread_insert(struct xsc_spread *s, uint32_t i, uint32_t code)
 {
     for (uint32_t k = s->n++; k > i; k--) {
         s->at[k] = s->at[k - 1];
@@ -71,11 +71,9 @@ static void spread_join(struct xsc_spread *s, uint32_t i)
 }
 
 /* How far apart two times are: by ratio, of the times with `coarse` added to both. */
-static uint32_t apart(uint16_t a, uint16_t b, uint64_t coarse)
+static uint32_t apart(uint32_t a, uint32_t b, uint64_t coarse)
 {
-    /* Codes are logarithms. */
-    return (uint32_t)xsc_code_below(xsc_code_time(b) + coarse) -
-           xsc_code_below(xsc_code_time(a) + coarse);
+    return xsc_code_log(xsc_code_time(b) + coarse) - xsc_code_log(xsc_code_time(a) + coarse);
 }
 
 /*
@@ -83,7 +81,7 @@ static uint32_t apart(uint16_t a, uint16_t b, uint64_t coarse)
  * made one for which distance x the lesser weight is the least: most often the wait and a
  * point next to it. grain is the least of that among the points themselves, lately.
  */
-static void spread_squeeze(struct xsc_spread *s, uint32_t i, uint16_t code, uint64_t coarse)
+static void spread_squeeze(struct xsc_spread *s, uint32_t i, uint32_t code, uint64_t coarse)
 {
     const uint32_t below = i ? apart(s->at[i - 1], code, coarse) : UINT32_MAX / ONE;
     const uint32_t above = i < s->n ? apart(code, s->at[i], coarse) : UINT32_MAX / ONE;
@@ -93,7 +91,7 @@ static void spread_squeeze(struct xsc_spread *s, uint32_t i, uint16_t code, uint
     if (nearer * ONE > s->grain) {
         s->grain = UINT32_MAX;
         for (uint32_t k = 0; k < s->n; k++) {
-            const uint32_t log = xsc_code_below(xsc_code_time(s->at[k]) + coarse);
+            const uint32_t log = xsc_code_log(xsc_code_time(s->at[k]) + coarse);
 
             if (k) {
                 const uint32_t w = s->weight[k] < s->weight[k - 1] ? s->weight[k]
@@ -115,7 +113,7 @@ static void spread_squeeze(struct xsc_spread *s, uint32_t i, uint16_t code, uint
     }
 }
 
-void xsc_spread_add(struct xsc_spread *s, uint16_t code, uint64_t coarse)
+void xsc_spread_add(struct xsc_spread *s, uint32_t code, uint64_t coarse)
 {
     const uint32_t i = spread_find(s, code);
 

@@ -15,7 +15,7 @@ struct family {
 static const struct family families[] = {
     {"fixed", 1.05},
     {"fixed:5000", 1.05},
-    {"fixed:3000000", 1.10},
+    {"fixed:300000", 1.10},
     {"jitter:250000:1", 1.05},
     {"jitter:250000:10", 1.05},
     {"jitter:250000:50", 1.05},
@@ -28,7 +28,7 @@ static const struct family families[] = {
     {"heavy", 1.06},
     {"heavy:1000:0.8", 1.06},
     {"bursty", 1.03},
-    {"drift", 0.99},
+    {"drift", 1.01},
     {"step", 1.01},
     {"alternating", 0.99},
 };

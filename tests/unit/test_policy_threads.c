@@ -3,6 +3,7 @@
  * Two threads at one site: updates may be lost, the state stays sane. Counts, no clock; run
  * under ThreadSanitizer it also shows that what both touch is atomic.
  */
+#define _GNU_SOURCE /* barriers */
 #include <pthread.h>
 
 #include "unit_policy.h"

@@ -15,21 +15,22 @@ struct options {
     bool json;
     bool table;
     bool no_park;
+    bool help;
 };
 
-static void usage(FILE *to)
+static int usage(void)
 {
-    fprintf(to,
-            "usage: xsc-wait-sim [OPTION]... TRACE...\n"
-            "  TRACE is a file of waits in ns, one a line, plain or gzip; - is standard input\n"
-            "  --prefer latency|balanced|cpu  what to save (balanced)\n"
-            "  --costs vm|metal|FILE          what waiting costs (vm)\n"
-            "  --no-park                      nobody calls unpark: naps take a park's place\n"
-            "  --table                        ratios for vm and metal and all three preferences\n"
-            "  --json                         costs and geometric means as JSON\n"
-            "  --generate SPEC                judge a made-up trace too, may be repeated:\n"
-            "    %s\n",
-            xsc_trace_kinds());
+    printf("usage: xsc-wait-sim [OPTION]... TRACE...\n"
+           "  TRACE is a file of waits in ns, one a line, plain or gzip; - is standard input\n"
+           "  --prefer latency|balanced|cpu  what to save (balanced)\n"
+           "  --costs vm|metal|FILE          what waiting costs (vm)\n"
+           "  --no-park                      nobody calls unpark: naps take a park's place\n"
+           "  --table                        ratios for vm and metal and all three preferences\n"
+           "  --json                         costs and geometric means as JSON\n"
+           "  --generate SPEC                judge a made-up trace too, may be repeated:\n"
+           "    %s\n",
+           xsc_trace_kinds());
+    return 0;
 }
 
 static int weight_of(const char *prefer)
@@ -163,6 +164,9 @@ static int take_option(struct options *o, int option, struct xsc_trace *traces, 
     case JSON:
         o->json = true;
         return xsc_json_available() ? 0 : refuse("built without it", "--json");
+    case HELP:
+        o->help = true;
+        return 0;
     case GENERATE:
         return xsc_trace_generate(&traces[(*n)++], optarg);
     default: /* getopt has said what is wrong */
@@ -175,18 +179,17 @@ static int parse(struct options *o, int argc, char **argv, struct xsc_trace *tra
     int option;
 
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        if (option == HELP) {
-            usage(stdout);
-            exit(0);
-        }
         if (take_option(o, option, traces, n)) {
             return -1;
         }
     }
-    for (int i = optind; i < argc; i++) {
+    for (int i = optind; i < argc && !o->help; i++) {
         if (xsc_trace_read(&traces[(*n)++], argv[i])) {
             return -1;
         }
+    }
+    if (o->help) {
+        return 0;
     }
     if (!*n) {
         return refuse("give at least one; see --help", "no traces");
@@ -211,7 +214,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     if (!parse(&o, argc, argv, traces, &n)) {
-        status = o.table ? print_table(&o, traces, n) : judge_all(&o, traces, n);
+        status = o.help ? usage() : o.table ? print_table(&o, traces, n) : judge_all(&o, traces, n);
         if (!status && fflush(stdout)) {
             perror("xsc-wait-sim: standard output");
             status = EXIT_FAILURE;
