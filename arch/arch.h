@@ -21,7 +21,8 @@
 #include "arch/x86/arch.h"
 #elif defined(__aarch64__)
 #include "arch/arm64/arch.h"
-#elif defined(__arm__) && __ARM_ARCH >= 7 && (!defined(__ARM_ARCH_PROFILE) || __ARM_ARCH_PROFILE == 'A')
+#elif defined(__arm__) && __ARM_ARCH >= 7 &&                                                       \
+    (!defined(__ARM_ARCH_PROFILE) || __ARM_ARCH_PROFILE == 'A')
 #include "arch/arm/arch.h"
 #elif defined(__riscv) && __riscv_xlen == 64
 #include "arch/riscv64/arch.h"

@@ -3,10 +3,10 @@
 
 #include "core/cpu.h"
 
-#define CALIBRATION_NS 400000u    /* long enough that 50 ns of reading error is 125 ppm */
-#define MIN_HZ 500000u            /* below this a counter is too coarse for a slice */
-#define MAX_HZ 100000000000ull    /* and above it the fixed point would overflow */
-#define CLAIM_TOLERANCE_DIV 200u  /* a claimed rate is believed within 0.5 % of the measured */
+#define CALIBRATION_NS 400000u   /* long enough that 50 ns of reading error is 125 ppm */
+#define MIN_HZ 500000u           /* below this a counter is too coarse for a slice */
+#define MAX_HZ 100000000000ull   /* and above it the fixed point would overflow */
+#define CLAIM_TOLERANCE_DIV 200u /* a claimed rate is believed within 0.5 % of the measured */
 #define PAIR_TRIES 5
 
 void xsc_clock_set_rate(struct xsc_clock *clock, uint64_t hz)
@@ -56,8 +56,7 @@ static uint64_t measure_hz(const struct xsc_clock_sources *from)
     /* Some 10^6 ticks in some 10^5 ns; a long preemption could make it 10^11 in 10^10. */
     const uint64_t ticks = b.ticks - a.ticks, ns = b.ns - a.ns;
 
-    return ticks < UINT64_MAX / 1000000000u ? ticks * 1000000000u / ns
-                                            : ticks / (ns / 1000000000u);
+    return ticks < UINT64_MAX / 1000000000u ? ticks * 1000000000u / ns : ticks / (ns / 1000000000u);
 }
 
 static bool within(uint64_t claimed, uint64_t measured)
@@ -80,9 +79,8 @@ void xsc_clock_init(struct xsc_clock *clock, const struct xsc_cpu *cpu,
                 clock->source = "counter, at the rate it states";
                 xsc_clock_set_rate(clock, cpu->counter_hz);
             } else {
-                clock->source = cpu->counter_hz
-                                    ? "counter, measured (the rate it states is wrong)"
-                                    : "counter, measured against the OS clock";
+                clock->source = cpu->counter_hz ? "counter, measured (the rate it states is wrong)"
+                                                : "counter, measured against the OS clock";
                 xsc_clock_set_rate(clock, measured);
             }
             return;

@@ -2,11 +2,12 @@
 /*
  * core/health.h - does the chosen mechanism still do what its trial promised?
  *
- * No thread watches. A slow wait that finds the running interval over (10 s) judges it,
- * before it begins to watch, when nobody is kept waiting by it. One bad interval: DEGRADED.
+ * No thread watches. A slow wait that finds the running interval over (10 s) judges it
+ * before it begins to watch, which takes microseconds. One bad interval: DEGRADED.
  * A good one after that: ACTIVE again. Three bad ones in a row: FAILED with the reason, and
  * the fallback is the primary from then on. After a quiet time, which doubles with every
- * roll back, the mechanism is tried again, and trusted again if it passes.
+ * roll back, the mechanism is tried again, and trusted again if it passes; the wait that
+ * happens to do so may notice its store some milliseconds late, as the first wait of all.
  */
 #ifndef XSC_CORE_HEALTH_H
 #define XSC_CORE_HEALTH_H
@@ -19,6 +20,7 @@ struct xsc_engine;
 struct xsc_mechanism;
 struct xsc_trial;
 
+#define XSC_HEALTH_NS 10000000000ull /* an interval */
 #define XSC_BAD_INTERVALS 3
 #define XSC_QUIET_NS 60000000000ull       /* after the first roll back */
 #define XSC_QUIET_MAX_NS 3600000000000ull /* and never longer */

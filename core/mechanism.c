@@ -7,13 +7,14 @@
 #include "core/port.h"
 #include "core/text.h"
 
-#define TIGHT_NS 1000u      /* what the tight spin may take: some hand-overs' length */
-#define TIGHT_LOOKS_MIN 8u  /* where a hint is very slow, a few looks all the same */
+#define TIGHT_NS 1000u     /* what the tight spin may take: some hand-overs' length */
+#define TIGHT_LOOKS_MIN 8u /* where a hint is very slow, a few looks all the same */
 #define TIGHT_LOOKS_MAX 100u
-#define LOOK_EVERY_NS 8u    /* hints shorter than this are bunched up between two looks */
+#define LOOK_EVERY_NS 8u /* hints shorter than this are bunched up between two looks */
 #define RELAXES_MAX 10u
 #define RELAX_SAMPLE 256u
-#define TRIES 3             /* a trial disturbed by a preemption gets another chance */
+#define NAME_SHOWN 32
+#define TRIES 3 /* a trial disturbed by a preemption gets another chance */
 
 const struct xsc_mechanism *const xsc_mechanisms[XSC_N_MECHANISMS] = {
 #define XSC_ENTRY(id) &xsc_mech_##id,
@@ -113,11 +114,9 @@ static void measure_relax(struct xsc_engine *e)
     const uint64_t looks = TIGHT_NS * 1000ull / look_ps;
     const uint64_t hints = LOOK_EVERY_NS * 1000ull / (e->relax_ps + 1);
 
-    __atomic_store_n(&e->tight_looks,
-                     (uint32_t)(looks > TIGHT_LOOKS_MAX   ? TIGHT_LOOKS_MAX
+    e->tight_looks = (uint32_t)(looks > TIGHT_LOOKS_MAX   ? TIGHT_LOOKS_MAX
                                 : looks < TIGHT_LOOKS_MIN ? TIGHT_LOOKS_MIN
-                                                          : looks),
-                     __ATOMIC_RELAXED);
+                                                          : looks);
     e->ctx.relaxes_per_look = (uint32_t)(hints > RELAXES_MAX ? RELAXES_MAX : hints < 1 ? 1 : hints);
 }
 
@@ -169,8 +168,7 @@ static uint64_t late_after(const struct xsc_mech_state *s, const struct xsc_limi
     return xsc_overshoot_limit(s->mech, limits) / 2 + 4 * s->trial.overshoot.p50;
 }
 
-void xsc_validate(struct xsc_engine *e, struct xsc_mech_state *s,
-                  const struct xsc_trial_plan *plan)
+void xsc_validate(struct xsc_engine *e, struct xsc_mech_state *s, const struct xsc_trial_plan *plan)
 {
     char text[XSC_REASON_SIZE];
     enum xsc_verdict v = XSC_BROKEN;
@@ -194,9 +192,15 @@ void xsc_validate(struct xsc_engine *e, struct xsc_mech_state *s,
     if (v == XSC_UNPROVEN) {
         xsc_setback(s, xsc_port_now_ns());
     }
-    xsc_set_state(s, v == XSC_BROKEN || v == XSC_SLOW ? XSC_STATE_FAILED
-                     : v == XSC_UNPROVEN              ? XSC_STATE_CANDIDATE
-                                                      : XSC_STATE_ACTIVE,
+    if (v == XSC_GOOD && s->mech->traits & XSC_NEEDS_WAKE) {
+        struct xsc_text t = xsc_text_in(text, sizeof(text));
+
+        xsc_text_put(&t, "passed, for writers that send an event: not used for plain stores");
+    }
+    xsc_set_state(s,
+                  v == XSC_BROKEN || v == XSC_SLOW ? XSC_STATE_FAILED
+                  : v == XSC_UNPROVEN              ? XSC_STATE_CANDIDATE
+                                                   : XSC_STATE_ACTIVE,
                   text);
 }
 
@@ -252,8 +256,9 @@ static bool usable(struct xsc_engine *e, uint32_t i)
         return false;
     }
     if (s->mech->traits & XSC_NEEDS_WAKE) {
-        xsc_set_state(s, XSC_STATE_FAILED, "ends only for writers that send an event: for locks, "
-                                           "not for a plain store");
+        xsc_set_state(s, XSC_STATE_FAILED,
+                      "ends only for writers that send an event: for locks, "
+                      "not for a plain store");
         return false;
     }
     xsc_validate(e, s, e->plan);
@@ -331,15 +336,24 @@ static enum xsc_chose choose_asked(struct xsc_engine *e, const char *asked, uint
     return XSC_CHOSE;
 }
 
-static void refuse(enum xsc_chose chose, struct xsc_engine *e, const char *asked,
-                   uint32_t primary)
+/* A name from outside, for a terminal: printable ASCII, and no more of it than a name has. */
+static void put_name(struct xsc_text *t, const char *name)
+{
+    for (int i = 0; name[i] && i < NAME_SHOWN; i++) {
+        const char c[2] = {name[i] >= ' ' && name[i] <= '~' ? name[i] : '?', '\0'};
+
+        xsc_text_put(t, c);
+    }
+}
+
+static void refuse(enum xsc_chose chose, struct xsc_engine *e, const char *asked, uint32_t primary)
 {
     char line[XSC_REASON_SIZE + 64];
     struct xsc_text t = xsc_text_in(e->refusal, sizeof(e->refusal));
 
     e->asked_refused = true;
     xsc_text_put(&t, "\"");
-    xsc_text_put(&t, asked);
+    put_name(&t, asked);
     if (chose == XSC_CHOSE_UNKNOWN) {
         xsc_text_put(&t, "\" is not known here; known are");
         for (uint32_t i = 0; i < e->n_mechs; i++) {
@@ -359,8 +373,7 @@ static void refuse(enum xsc_chose chose, struct xsc_engine *e, const char *asked
 }
 
 /* What to answer who asks after the choice was made. */
-static enum xsc_chose earlier_choice(const struct xsc_engine *e, uint32_t choice,
-                                     const char *asked)
+static enum xsc_chose earlier_choice(const struct xsc_engine *e, uint32_t choice, const char *asked)
 {
     const int i = asked ? xsc_engine_find(e, asked) : (int)XSC_PRIMARY(choice);
 
@@ -373,6 +386,17 @@ static enum xsc_chose earlier_choice(const struct xsc_engine *e, uint32_t choice
     return __atomic_load_n(&e->mech[i].state, __ATOMIC_ACQUIRE) == XSC_STATE_FAILED
                ? XSC_CHOSE_OTHER
                : XSC_CHOSE_EARLIER;
+}
+
+void xsc_engine_defaults(struct xsc_engine *e)
+{
+    e->limits = e->limits ? e->limits : &xsc_default_limits;
+    e->plan = e->plan ? e->plan : &xsc_short_plan;
+    e->health_ns = e->health_ns ? e->health_ns : XSC_HEALTH_NS;
+    if (!e->table) {
+        e->table = xsc_mechanisms;
+        e->n_mechs = XSC_N_MECHANISMS;
+    }
 }
 
 enum xsc_chose xsc_engine_choose(struct xsc_engine *e, const char *asked)
@@ -395,6 +419,7 @@ enum xsc_chose xsc_engine_choose(struct xsc_engine *e, const char *asked)
         return earlier_choice(e, choice, asked);
     }
 
+    xsc_engine_defaults(e);
     find_facts(e);
     const uint32_t fallback = find_fallback(e);
     uint32_t primary = fallback;

@@ -46,9 +46,9 @@ struct xsc_mech_state {
     struct xsc_trial trial;
 
     /* Health. */
-    uint64_t late_ns;       /* a slice that ends later than this is overslept */
-    uint32_t bad_intervals; /* in a row */
-    uint32_t setbacks;      /* roll backs, and trials that could not be finished */
+    uint64_t late_ns;        /* a slice that ends later than this is overslept */
+    uint32_t bad_intervals;  /* in a row */
+    uint32_t setbacks;       /* roll backs, and trials that could not be finished */
     uint64_t quiet_until_ns; /* after a setback: not tried again before this */
 
     /*
@@ -61,7 +61,7 @@ struct xsc_mech_state {
 
 /* The chosen pair, packed so that it is read and replaced whole. 0: nothing chosen yet. */
 #define XSC_CHOICE(primary, fallback) (0x10000u | (uint32_t)(fallback) << 8 | (uint32_t)(primary))
-#define XSC_PRIMARY(choice) ((choice) & 0xffu)
+#define XSC_PRIMARY(choice) ((choice)&0xffu)
 #define XSC_FALLBACK(choice) ((choice) >> 8 & 0xffu)
 
 struct xsc_health_mark {
@@ -99,12 +99,12 @@ struct xsc_engine {
 #define XSC_N_MECHANISMS (0 XSC_MECHANISMS(XSC_COUNT_ONE))
 extern const struct xsc_mechanism *const xsc_mechanisms[XSC_N_MECHANISMS];
 
-/* Static initialiser: everything else is found out by xsc_engine_choose(). */
-#define XSC_ENGINE_INIT                                                                            \
-    {                                                                                              \
-        .tight_looks = 100, .limits = &xsc_default_limits, .plan = &xsc_short_plan,                \
-        .health_ns = 10000000000u, .table = xsc_mechanisms, .n_mechs = XSC_N_MECHANISMS,           \
-    }
+/*
+ * An engine starts out as zeroes, in memory that costs a program nothing until its first
+ * slow wait. This fills in what is still unset of limits, plan, health_ns, table and n_mechs;
+ * xsc_engine_choose() calls it first.
+ */
+void xsc_engine_defaults(struct xsc_engine *e);
 
 /* ------------------------------------------------------------------------- choosing ---- */
 

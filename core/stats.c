@@ -3,6 +3,29 @@
 
 #include <stddef.h>
 
+static uint64_t get(const uint64_t *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* Puts what a wait left behind into its place. */
+static void settle(uint64_t last, uint64_t in_slices_ns, struct xsc_counts *n,
+                   struct xsc_histogram *waits)
+{
+    const uint64_t ns = last >> 2;
+
+    xsc_count(&n->total, 1);
+    xsc_count(&n->changed, 1);
+    xsc_count(last & 2 ? &n->deep : &n->shallow, 1);
+    xsc_count(&n->hw_waits, 1);
+    xsc_count(&n->woken, 1);
+    xsc_count(&n->slices_ns, ns > in_slices_ns ? ns - in_slices_ns : 0);
+    xsc_count_watched(n, ns);
+    if (waits) {
+        xsc_hist_add(waits, ns);
+    }
+}
+
 struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint)
 {
     for (uint32_t i = 0; i < XSC_SLOT_PROBES; i++) {
@@ -14,6 +37,11 @@ struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint)
          */
         if (!__atomic_load_n(&s->claimed, __ATOMIC_RELAXED) &&
             !__atomic_exchange_n(&s->claimed, 1, __ATOMIC_ACQUIRE)) {
+            if (s->last) {
+                settle(s->last, s->in_slices_ns, &s->n, &s->waits);
+                __atomic_store_n(&s->last, 0, __ATOMIC_RELAXED);
+            }
+            __atomic_store_n(&s->in_slices_ns, 0, __ATOMIC_RELAXED);
             return s;
         }
     }
@@ -21,12 +49,7 @@ struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint)
     return &t->nobodys;
 }
 
-static uint64_t get(const uint64_t *counter)
-{
-    return __atomic_load_n(counter, __ATOMIC_RELAXED);
-}
-
-static void sum_slot(const struct xsc_counts *n, struct xsc_counts *sum)
+static void sum_counts(const struct xsc_counts *n, struct xsc_counts *sum)
 {
     const uint64_t min = get(&n->min_ns_plus), max = get(&n->max_ns), over = get(&n->max_over_ns);
 
@@ -60,7 +83,16 @@ void xsc_stats_sum(const struct xsc_stats_table *t, struct xsc_counts *sum,
         *waits = (struct xsc_histogram){{0}};
     }
     for (uint32_t i = 0; i < XSC_SLOTS; i++) {
-        sum_slot(&t->slot[i].n, sum);
+        const struct xsc_slot *s = &t->slot[i];
+        const uint64_t tight = get(&s->tight), last = get(&s->last);
+
+        sum_counts(&s->n, sum);
+        sum->total += tight;
+        sum->changed += tight;
+        sum->shallow += tight;
+        if (last) {
+            settle(last, get(&s->in_slices_ns), sum, waits);
+        }
         for (uint32_t b = 0; waits && b < XSC_HIST_BUCKETS; b++) {
             waits->count[b] += __atomic_load_n(&t->slot[i].waits.count[b], __ATOMIC_RELAXED);
         }

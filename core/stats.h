@@ -2,9 +2,12 @@
 /*
  * core/stats.h - counting waits without slowing them
  *
- * A slow wait claims a slot before it starts to watch, when time is free anyway, with one
- * atomic exchange. From then to its end the slot has one writer, so what is counted after
- * the awaited store, when every nanosecond is latency, are plain loads and stores. Waits
+ * What is done after the awaited store is latency; what is done before it is free. So a
+ * wait that ends in the tight spin was counted before it, and taken off again if it did not
+ * end there. One that goes on to watch claims a slot, with one atomic exchange: from then to
+ * its end the slot has one writer, who needs only plain loads and stores; and when its store
+ * comes it leaves one number behind, which the slot's next owner, or who asks for the
+ * statistics, puts into its place. Waits
  * that nest (a signal handler), or that meet a slot taken, claim another one; where none is
  * free the wait writes to a slot that nobody reads, and only `uncounted` tells of it. A
  * thread killed or a longjmp taken in mid-wait leaves its slot claimed for good: counts stay
@@ -42,7 +45,10 @@ struct xsc_counts {
 };
 
 struct xsc_slot {
-    uint32_t claimed; /* 0 or 1 */
+    uint32_t claimed;      /* 0 or 1 */
+    uint64_t tight;        /* waits that ended in the tight spin, or are in it; any writer */
+    uint64_t last;         /* XSC_LAST of a wait that isn't in n and waits yet; 0: none */
+    uint64_t in_slices_ns; /* of the wait in progress, or last: what is in n.slices_ns already */
     struct xsc_counts n;
     struct xsc_histogram waits; /* ns of watched waits */
 } __attribute__((aligned(128)));
@@ -53,12 +59,21 @@ struct xsc_stats_table {
     uint64_t uncounted;      /* waits that had to use it */
 };
 
+/* A watched wait that a store ended in time after ns. The lowest bit tells it from none. */
+#define XSC_LAST(ns, deep) ((ns) << 2 | (uint64_t)(deep) << 1 | 1)
+
 /* A slot of one's own, or nobody's. hint: where to look first. */
 struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint);
 
 static inline void xsc_slot_release(struct xsc_slot *s)
 {
     __atomic_store_n(&s->claimed, 0, __ATOMIC_RELEASE);
+}
+
+/* Counts a wait that is about to spin tightly, or (by -1) goes on from there. */
+static inline void xsc_count_tight(struct xsc_stats_table *t, uint32_t hint, int64_t by)
+{
+    __atomic_fetch_add(&t->slot[hint % XSC_SLOTS].tight, (uint64_t)by, __ATOMIC_RELAXED);
 }
 
 /* One writer at a time, readers any time: relaxed, so never torn, and never an RMW. */
@@ -82,6 +97,15 @@ static inline void xsc_count_min(uint64_t *counter, uint64_t value)
     if (!old || value < old) {
         __atomic_store_n(counter, value, __ATOMIC_RELAXED);
     }
+}
+
+/* A wait that outlasted the tight spin, by its length. */
+static inline void xsc_count_watched(struct xsc_counts *n, uint64_t ns)
+{
+    xsc_count(&n->watched, 1);
+    xsc_count(&n->sum_ns, ns);
+    xsc_count_max(&n->max_ns, ns);
+    xsc_count_min(&n->min_ns_plus, ns + 1);
 }
 
 /* The sum over all slots, of some recent moment. waits may be NULL. */

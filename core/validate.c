@@ -7,11 +7,13 @@
 #include "core/port.h"
 #include "core/text.h"
 
-#define MIN_SAMPLES 16           /* of each kind, whatever the budget says */
-#define MISS_MARGIN_NS 20000     /* a store this long before the slice's end was not a near thing */
-#define MISS_GRACE_NS 50000      /* back later than this, the waiter had lost its CPU */
-#define NOP_NS 300               /* quicker than this, with two clock reads, nothing was entered */
-#define DELAY_STEP_NS 300        /* the peer stores 0, 1, 2 or 3 steps after it was asked */
+#define MIN_SAMPLES 16       /* of each kind, whatever the budget says */
+#define MISS_MARGIN_NS 20000 /* a store this long before the slice's end was not a near thing */
+#define MISS_GRACE_NS 50000  /* back later than this, the waiter had lost its CPU */
+#define MISSES_EXCUSED 20000 /* and back sooner, in one wait of so many: by chance */
+#define LONG_TRIAL 1000      /* waits */
+#define NOP_NS 300           /* quicker than this, with two clock reads, nothing was entered */
+#define DELAY_STEP_NS 300    /* the peer stores 0, 1, 2 or 3 steps after it was asked */
 
 /*
  * Thresholds tell a mechanism that works from one that traps on every use or oversleeps.
@@ -110,8 +112,10 @@ static void first_wait(void *arg)
     const struct xsc_watch unmet = watch_u32(&f->word, 1);
     const uint64_t now = f->r->clock->ticks();
 
-    f->r->m->wait(f->r->ctx, &met, now + f->r->slice);
-    f->r->m->wait(f->r->ctx, &unmet, now); /* executes the waiting part, its deadline past */
+    uint64_t at = now;
+
+    f->r->m->wait(f->r->ctx, &met, now + f->r->slice, &at);
+    f->r->m->wait(f->r->ctx, &unmet, now, &at); /* executes the waiting part, its deadline past */
 }
 
 static bool runs_at_all(struct run *r)
@@ -141,8 +145,9 @@ static void met_waits(struct run *r, struct xsc_histogram *h, bool store, struct
         if (store) {
             __atomic_store_n(&word, word + 1, __ATOMIC_RELEASE);
         }
+        now = start;
         do {
-            r->m->wait(r->ctx, &w, start + r->slice);
+            r->m->wait(r->ctx, &w, start + r->slice, &now);
             now = r->clock->ticks();
         } while (!xsc_watch_met(&w)); /* the loop of core/wait.c, in small */
 
@@ -154,21 +159,34 @@ static void met_waits(struct run *r, struct xsc_histogram *h, bool store, struct
     spread_of(s, h, max);
 }
 
+/* CPU time, and the time it was burnt in. */
+struct burnt {
+    uint64_t cpu_ns, ns;
+};
+
+static void add_burnt(struct burnt *sum, const struct burnt *b)
+{
+    sum->cpu_ns += b->cpu_ns;
+    sum->ns += b->ns;
+}
+
 /* Waits that nobody ends: is the deadline kept, does anything sleep, what does it burn? */
 static void quiet_waits(struct run *r, struct xsc_trial_scratch *scratch)
 {
     uint32_t word __attribute__((aligned(64))) = 0;
     const struct xsc_watch w = watch_u32(&word, 0);
     const uint64_t length = xsc_to_ticks(r->clock, r->plan->quiet_ns) + 1;
-    const uint64_t cpu_before = xsc_port_cpu_ns();
+    struct burnt whole = {0, 0}, undisturbed = {0, 0}; /* not kept from running meanwhile */
     const uint64_t begin = r->clock->ticks(), until = begin + r->budget;
     uint64_t now = begin, rests = 0, early = 0, rest_ns = 0, rest_max = 0, over_max = 0;
 
     for (uint32_t i = 0; i < r->plan->quiet_waits && (i < 2 || !xsc_due(now, until)); i++) {
+        const uint64_t cpu_before = xsc_port_cpu_ns();
         const uint64_t start = r->clock->ticks(), end = start + length;
 
         for (uint64_t from = start; !xsc_due(from, end); from = now) {
-            const enum xsc_woke woke = r->m->wait(r->ctx, &w, end);
+            uint64_t at = from;
+            const enum xsc_woke woke = r->m->wait(r->ctx, &w, end, &at);
 
             now = r->clock->ticks();
             const uint64_t ns = xsc_elapsed_ns(r->clock, from, now);
@@ -179,7 +197,8 @@ static void quiet_waits(struct run *r, struct xsc_trial_scratch *scratch)
             rests++;
             if (woke == XSC_WOKE_LIMIT) {
                 r->out->rests_limited++;
-                if (ns > r->out->os_limit_ns) {
+                /* The shortest: a preemption makes others seem longer than the limit. */
+                if (!r->out->os_limit_ns || ns < r->out->os_limit_ns) {
                     r->out->os_limit_ns = ns;
                 }
             } else if (!xsc_due(now, end)) {
@@ -190,15 +209,22 @@ static void quiet_waits(struct run *r, struct xsc_trial_scratch *scratch)
 
         xsc_hist_add(&scratch->overshoot, over);
         over_max = over > over_max ? over : over_max;
+        const struct burnt one = {xsc_port_cpu_ns() - cpu_before,
+                                  xsc_elapsed_ns(r->clock, start, now)};
+
+        add_burnt(&whole, &one);
+        if (over < MISS_GRACE_NS) {
+            add_burnt(&undisturbed, &one);
+        }
     }
-    const uint64_t whole = xsc_elapsed_ns(r->clock, begin, now);
+    const struct burnt *burnt = undisturbed.ns ? &undisturbed : &whole;
 
     spread_of(&r->out->overshoot, &scratch->overshoot, over_max);
     spread_of(&r->out->rest, &scratch->rest, rest_max);
     r->out->rest_mean_ns = rests ? rest_ns / rests : 0;
-    if (whole) {
-        r->out->cpu_permille = (xsc_port_cpu_ns() - cpu_before) * 1000 / whole;
-        r->out->spurious_per_s = early * 1000000000u / whole;
+    if (burnt->ns) {
+        r->out->cpu_permille = burnt->cpu_ns * 1000 / burnt->ns;
+        r->out->spurious_per_s = early * 1000000000u / whole.ns;
     }
 }
 
@@ -230,11 +256,11 @@ static bool cross_wait(struct run *r, struct xsc_peer *peer, uint32_t number,
 
     const uint64_t start = r->clock->ticks();
     const uint64_t patience = start + xsc_to_ticks(r->clock, r->plan->patience_ns);
-    uint64_t end = start + r->slice, now;
+    uint64_t end = start + r->slice, now = start;
     enum xsc_woke woke;
 
     for (;;) {
-        woke = r->m->wait(r->ctx, &w, end);
+        woke = r->m->wait(r->ctx, &w, end, &now);
         const bool met = xsc_watch_met(&w);
 
         now = r->clock->ticks();
@@ -285,6 +311,7 @@ static void cross_waits(struct run *r, struct xsc_histogram *h, struct xsc_peer 
         }
     }
     spread_of(&r->out->cross_store, h, max);
+    r->out->cross_p999 = xsc_hist_quantile(h, 999);
 }
 
 static void cross_part(struct run *r, struct xsc_histogram *h)
@@ -350,7 +377,7 @@ static enum xsc_verdict broken(const struct xsc_trial *t, struct xsc_text *say)
         xsc_text_put(say, t->fault == 4 ? " (illegal instruction)" : "");
         return XSC_BROKEN;
     }
-    if (t->missed) {
+    if (t->missed > t->cross_store.n / MISSES_EXCUSED) {
         xsc_text_number(say, t->missed);
         xsc_text_put(say, " of ");
         xsc_text_number(say, t->cross_store.n);
@@ -358,6 +385,12 @@ static enum xsc_verdict broken(const struct xsc_trial *t, struct xsc_text *say)
         return XSC_BROKEN;
     }
     return XSC_GOOD;
+}
+
+/* Of many waits some are hit by a preemption: one in a thousand is let off. */
+static uint64_t cross_largest(const struct xsc_trial *t)
+{
+    return t->cross_store.n > LONG_TRIAL ? t->cross_p999 : t->cross_store.max;
 }
 
 static enum xsc_verdict slow(const struct xsc_mechanism *m, const struct xsc_trial *t,
@@ -373,8 +406,8 @@ static enum xsc_verdict slow(const struct xsc_mechanism *m, const struct xsc_tri
         say_ns(say, "oversleeps its deadline: p50 ", t->overshoot.p50);
     } else if (t->cross_store.n && t->cross_store.p99 > limits->cross_p99) {
         say_ns(say, "slow to wake: p99 ", t->cross_store.p99);
-    } else if (t->cross_store.n && t->cross_store.max > limits->cross_max) {
-        say_ns(say, "slow to wake: max ", t->cross_store.max);
+    } else if (t->cross_store.n && cross_largest(t) > limits->cross_max) {
+        say_ns(say, "slow to wake: max ", cross_largest(t));
     } else {
         return XSC_GOOD;
     }

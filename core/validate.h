@@ -22,19 +22,20 @@ struct xsc_spread {
 
 /* What a trial saw. */
 struct xsc_trial {
-    int32_t fault;                  /* signal that the first execution raised, 0: none */
-    struct xsc_spread changed;      /* condition met before the call: call to return */
-    struct xsc_spread self_store;   /* met by this thread just before: store to return */
-    struct xsc_spread cross_store;  /* met by another CPU while waiting: store to return */
-    struct xsc_spread overshoot;    /* no store at all: return less deadline */
-    struct xsc_spread rest;         /* no store at all: how long each hardware wait lasted */
-    uint64_t rest_mean_ns;          /* ... on average */
-    uint64_t rests_limited;         /* ... and how many the OS's limit ended */
-    uint64_t os_limit_ns;           /* longest wait that the OS's limit ended; 0: it ended none */
-    uint64_t missed;                /* stores noticed only because the slice ended */
-    uint64_t spurious_per_s;        /* early returns a second of waiting for nothing */
-    uint64_t cpu_permille;          /* CPU time a waited time: 1000 burns it all; 0 if unknown */
-    const char *cross_trouble;      /* why cross_store could not be tried; NULL: it could */
+    int32_t fault;                 /* signal that the first execution raised, 0: none */
+    struct xsc_spread changed;     /* condition met before the call: call to return */
+    struct xsc_spread self_store;  /* met by this thread just before: store to return */
+    struct xsc_spread cross_store; /* met by another CPU while waiting: store to return */
+    uint64_t cross_p999;           /* ... and all but 1 in 1,000 of it */
+    struct xsc_spread overshoot;   /* no store at all: return less deadline */
+    struct xsc_spread rest;        /* no store at all: how long each hardware wait lasted */
+    uint64_t rest_mean_ns;         /* ... on average */
+    uint64_t rests_limited;        /* ... and how many the OS's limit ended */
+    uint64_t os_limit_ns;          /* shortest wait that the OS's limit ended; 0: it ended none */
+    uint64_t missed;               /* stores noticed only because the slice ended */
+    uint64_t spurious_per_s;       /* early returns a second of waiting for nothing */
+    uint64_t cpu_permille;         /* CPU time a waited time: 1000 burns it all; 0 if unknown */
+    const char *cross_trouble;     /* why cross_store could not be tried; NULL: it could */
 };
 
 /* How long to try. The numbers of waits are bounded by the budgets, down to a minimum. */
@@ -51,10 +52,10 @@ struct xsc_trial_plan {
 
 /* What a trial must not exceed, in ns. */
 struct xsc_limits {
-    uint64_t return_p99;      /* of changed and self_store */
-    uint64_t cross_p99;       /* of cross_store */
-    uint64_t cross_max;
-    uint64_t overshoot_p50;   /* with a hardware deadline, or when polling */
+    uint64_t return_p99;    /* of changed and self_store */
+    uint64_t cross_p99;     /* of cross_store */
+    uint64_t cross_max;     /* of cross_store's largest; in a long trial of all but 1 in 1,000 */
+    uint64_t overshoot_p50; /* with a hardware deadline, or when polling */
     uint64_t overshoot_p50_stream; /* with the event stream as the only bound */
 };
 
@@ -101,15 +102,15 @@ enum xsc_verdict xsc_trial_judge(const struct xsc_mechanism *m, const struct xsc
  */
 struct xsc_peer {
     const struct xsc_clock *clock;
-    void (*wake)(void);  /* NULL: the store is enough */
-    const char *trouble; /* set by a port that can't start it */
+    void (*wake)(void);                             /* NULL: the store is enough */
+    const char *trouble;                            /* set by a port that can't start it */
     uint32_t request __attribute__((aligned(128))); /* waiter -> peer, release */
     uint32_t stop;
     uint64_t delay_ticks;
-    uint32_t word __attribute__((aligned(128))); /* the watched word, alone on its line */
+    uint32_t word __attribute__((aligned(128)));   /* the watched word, alone on its line */
     uint64_t before __attribute__((aligned(128))); /* written before word is */
-    uint64_t after; /* written before done is */
-    uint32_t done;  /* peer -> waiter, release */
+    uint64_t after;                                /* written before done is */
+    uint32_t done;                                 /* peer -> waiter, release */
 };
 
 /* Serves requests until peer->stop. For xsc_port_peer_start(). */

@@ -4,7 +4,7 @@
  *
  *     look once                       the inline part did already; the word moves on
  *     timeout 0: done                 a poll
- *     tight spin, about 1 us          no clock, no choice, no statistics but a count
+ *     tight spin, about 1 us          no OS clock, no choice, no statistics but a count
  *     first time: choose              facts, trials, primary and fallback (core/mechanism.c)
  *     health, if an interval is over  (core/health.c)
  *     slice by slice                  the mechanism watches, at most XSC_SLICE_NS at a time
@@ -28,15 +28,28 @@
 #include "core/port.h"
 
 #define TIGHT_MIN_TIMEOUT_NS 4000 /* a timeout this short would notice the tight spin */
+#define TIGHT_LOOKS_UNCHOSEN 100  /* before the hint's cost is known */
+#define SPUN_SHAVE 64             /* more than the counter's rate can be wrong by */
 #define LATE_GRACE_NS 50000       /* later than this after its slice, the thread lost its CPU */
 
-static bool tight_spin(const struct xsc_engine *e, const struct xsc_watch *w)
+/* *spun_ns: what that took at least, where a counter can tell for next to nothing; else 0. */
+static bool tight_spin(const struct xsc_engine *e, const struct xsc_watch *w, uint64_t *spun_ns)
 {
-    for (uint32_t i = __atomic_load_n(&e->tight_looks, __ATOMIC_RELAXED); i; i--) {
+    const bool chosen = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
+    const bool timed = chosen && e->clock.hardware;
+    const uint32_t looks = chosen ? e->tight_looks : TIGHT_LOOKS_UNCHOSEN;
+    const uint64_t start = timed ? e->clock.ticks() : 0;
+
+    for (uint32_t i = looks; i; i--) {
         if (xsc_watch_met(w)) {
             return true;
         }
         xsc_arch_relax();
+    }
+    if (timed) {
+        const uint64_t ns = xsc_elapsed_ns(&e->clock, start, e->clock.ticks());
+
+        *spun_ns = ns < TIGHT_MIN_TIMEOUT_NS ? ns - ns / SPUN_SHAVE : TIGHT_MIN_TIMEOUT_NS / 2;
     }
     return false;
 }
@@ -64,9 +77,9 @@ static const struct xsc_clock os_clock = {
 static const struct xsc_mech_ctx bare_ctx = {&no_facts, &os_clock, 1};
 
 static enum xsc_woke bare_wait(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
-                               uint64_t deadline)
+                               uint64_t deadline, uint64_t *at)
 {
-    return xsc_poll(ctx, w, deadline, xsc_arch_relax);
+    return xsc_poll(ctx, w, deadline, at, xsc_arch_relax);
 }
 
 static const struct xsc_mechanism bare_mech = {
@@ -101,33 +114,29 @@ static void ran_out(struct xsc_counts *n, const struct watcher *by, uint64_t ove
 
 /* Watches until the condition is met or ticks, *at now, reach end. Moves *at on. */
 static bool watch_slice(const struct watcher *by, const struct xsc_watch *w, uint64_t *at,
-                        uint64_t end, struct xsc_counts *n)
+                        uint64_t end, struct xsc_counts *n, bool *late)
 {
     const struct xsc_clock *clock = by->ctx->clock;
-    const uint64_t start = *at;
+    const bool monitor = by->mech->traits & XSC_MONITOR;
 
     for (;;) {
-        const enum xsc_woke woke = by->mech->wait(by->ctx, w, end);
-        const bool met = xsc_watch_met(w);
-        const uint64_t now = clock->ticks();
-        const bool due = xsc_due(now, end);
+        const enum xsc_woke woke = by->mech->wait(by->ctx, w, end, at);
+        const bool met = woke == XSC_WOKE_MET || xsc_watch_met(w);
 
-        *at = now;
-        xsc_count(&n->hw_waits, 1);
-        if (met || due) {
-            xsc_count(&n->slices_ns, xsc_elapsed_ns(clock, start, now));
+        if (monitor) {
+            *at = clock->ticks();
         }
+        const bool due = xsc_due(*at, end);
+
         if (met) {
             /* Met only when time was up: perhaps the monitor missed the store. */
-            const bool late = by->mech->traits & XSC_MONITOR &&
-                              (woke == XSC_WOKE_LIMIT ||
-                               (due && xsc_elapsed_ns(clock, end, now) < LATE_GRACE_NS));
-
-            xsc_count(late ? &n->late : &n->woken, 1);
+            *late = monitor && (woke == XSC_WOKE_LIMIT ||
+                                (due && xsc_elapsed_ns(clock, end, *at) < LATE_GRACE_NS));
             return true;
         }
+        xsc_count(&n->hw_waits, 1);
         if (due) {
-            ran_out(n, by, xsc_elapsed_ns(clock, end, now));
+            ran_out(n, by, xsc_elapsed_ns(clock, end, *at));
             return false;
         }
         xsc_count(woke == XSC_WOKE_LIMIT ? &n->limited : &n->spurious, 1);
@@ -136,77 +145,94 @@ static bool watch_slice(const struct watcher *by, const struct xsc_watch *w, uin
 
 /* ---- all slices ---- */
 
+/* The wait's own account, where nobody waits for it: timeouts, and stores noticed late. */
+static void account(struct xsc_slot *slot, uint64_t ns, bool deep, bool met)
+{
+    struct xsc_counts *n = &slot->n;
+
+    xsc_count(&n->total, 1);
+    xsc_count(met ? &n->changed : &n->timeouts, 1);
+    xsc_count(deep ? &n->deep : &n->shallow, 1);
+    if (met) {
+        xsc_count(&n->hw_waits, 1);
+        xsc_count(&n->late, 1);
+        xsc_count(&n->slices_ns, ns - slot->in_slices_ns);
+    }
+    xsc_count_watched(n, ns);
+    xsc_hist_add(&slot->waits, ns);
+}
+
 static enum xsc_end watch_until(const struct watcher *by, const struct xsc_watch *w,
                                 uint64_t now_ns, uint64_t deadline_ns, struct xsc_slot *slot)
 {
     const struct xsc_clock *clock = by->ctx->clock;
+    const bool deep = by->mech->traits & XSC_MONITOR;
     const uint64_t start = clock->ticks();
     uint64_t now = start;
-    bool met = false;
+    bool met = false, late = false;
 
-    for (;;) {
+    while (deadline_ns == XSC_FOREVER || now_ns < deadline_ns) {
         uint64_t slice_ns = XSC_SLICE_NS;
 
-        if (deadline_ns != XSC_FOREVER) {
-            if (now_ns >= deadline_ns) {
-                break;
-            }
-            if (deadline_ns - now_ns < slice_ns) {
-                slice_ns = deadline_ns - now_ns;
-            }
+        if (deadline_ns != XSC_FOREVER && deadline_ns - now_ns < slice_ns) {
+            slice_ns = deadline_ns - now_ns;
         }
-        met = watch_slice(by, w, &now, now + xsc_to_ticks(clock, slice_ns) + 1, &slot->n);
+        met = watch_slice(by, w, &now, now + xsc_to_ticks(clock, slice_ns) + 1, &slot->n, &late);
         if (met) {
             break;
         }
+        const uint64_t so_far = xsc_elapsed_ns(clock, start, now);
+
+        xsc_count(&slot->n.slices_ns, so_far - slot->in_slices_ns);
+        __atomic_store_n(&slot->in_slices_ns, so_far, __ATOMIC_RELAXED);
         if (deadline_ns != XSC_FOREVER) {
             now_ns = xsc_port_now_ns();
         }
     }
 
     const uint64_t ns = xsc_elapsed_ns(clock, start, now);
-    struct xsc_counts *n = &slot->n;
 
-    xsc_count(&n->watched, 1);
-    xsc_count(by->mech->traits & XSC_MONITOR ? &n->deep : &n->shallow, 1);
-    xsc_count(&n->sum_ns, ns);
-    xsc_count_max(&n->max_ns, ns);
-    xsc_count_min(&n->min_ns_plus, ns + 1);
-    xsc_hist_add(&slot->waits, ns);
-    return met ? XSC_MET : XSC_TIMED_OUT;
-}
-
-static enum xsc_end wait_counted(struct xsc_engine *e, const struct xsc_watch *w,
-                                 uint64_t timeout_ns, const char *(*asked)(void),
-                                 struct xsc_slot *slot)
-{
-    if (timeout_ns >= TIGHT_MIN_TIMEOUT_NS && tight_spin(e, w)) {
-        xsc_count(&slot->n.shallow, 1);
-        return XSC_MET;
+    if (met && !late) {
+        __atomic_store_n(&slot->last, XSC_LAST(ns, deep), __ATOMIC_RELAXED);
+    } else {
+        account(slot, ns, deep, met);
     }
-    const uint64_t now_ns = xsc_port_now_ns();
-    const uint64_t deadline_ns = timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns
-                                                                   : XSC_FOREVER;
-    const struct watcher by = find_watcher(e, asked);
-
-    xsc_health_check(e, now_ns);
-    return watch_until(&by, w, now_ns, deadline_ns, slot);
+    return met ? XSC_MET : XSC_TIMED_OUT;
 }
 
 enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint64_t timeout_ns,
                            const char *(*asked)(void))
 {
+    const uint32_t hint = xsc_port_slot_hint();
+    uint64_t spun_ns = 0;
+
     if (xsc_watch_met(w)) {
         return XSC_MET;
     }
     if (!timeout_ns) {
         return XSC_TIMED_OUT;
     }
-    struct xsc_slot *slot = xsc_slot_claim(&e->stats, xsc_port_slot_hint());
-    const enum xsc_end end = wait_counted(e, w, timeout_ns, asked, slot);
+    if (timeout_ns >= TIGHT_MIN_TIMEOUT_NS) {
+        xsc_count_tight(&e->stats, hint, 1);
+        if (tight_spin(e, w, &spun_ns)) {
+            return XSC_MET;
+        }
+        xsc_count_tight(&e->stats, hint, -1);
+    }
 
-    xsc_count(&slot->n.total, 1);
-    xsc_count(end == XSC_MET ? &slot->n.changed : &slot->n.timeouts, 1);
+    /* The timeout began before the spin, which took spun_ns at least. */
+    const uint64_t now_ns = xsc_port_now_ns();
+    const uint64_t left_ns = timeout_ns - spun_ns;
+    const uint64_t deadline_ns = timeout_ns != XSC_FOREVER && left_ns < XSC_FOREVER - now_ns
+                                     ? now_ns + left_ns
+                                     : XSC_FOREVER;
+    const struct watcher by = find_watcher(e, asked);
+
+    xsc_health_check(e, now_ns);
+
+    struct xsc_slot *slot = xsc_slot_claim(&e->stats, hint);
+    const enum xsc_end end = watch_until(&by, w, now_ns, deadline_ns, slot);
+
     xsc_slot_release(slot);
     return end;
 }

@@ -21,22 +21,21 @@ static enum xsc_presence generic_detect(const struct xsc_cpu *cpu, const char **
 }
 
 static enum xsc_woke generic_wait(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
-                                  uint64_t deadline)
+                                  uint64_t deadline, uint64_t *at)
 {
-    for (int i = 0; i < YIELDS; i++) {
-        if (xsc_watch_met(w)) {
-            return XSC_WOKE;
-        }
+    bool met = false;
+
+    for (int i = 0; i < YIELDS && !(met = xsc_watch_met(w)); i++) {
         xsc_port_yield();
     }
-    const uint64_t now = ctx->clock->ticks();
-
-    if (!xsc_due(now, deadline) && !xsc_watch_met(w)) {
-        const uint64_t left = xsc_to_ns(ctx->clock, deadline - now);
+    *at = ctx->clock->ticks();
+    if (!met && !xsc_due(*at, deadline) && !(met = xsc_watch_met(w))) {
+        const uint64_t left = xsc_to_ns(ctx->clock, deadline - *at);
 
         xsc_port_nap(left < NAP_NS ? left : NAP_NS);
+        *at = ctx->clock->ticks();
     }
-    return XSC_WOKE;
+    return met ? XSC_WOKE_MET : XSC_WOKE;
 }
 
 const struct xsc_mechanism xsc_mech_generic = {

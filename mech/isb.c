@@ -17,9 +17,9 @@ static enum xsc_presence isb_detect(const struct xsc_cpu *cpu, const char **why)
 }
 
 static enum xsc_woke isb_wait(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
-                              uint64_t deadline)
+                              uint64_t deadline, uint64_t *at)
 {
-    return xsc_poll(ctx, w, deadline, xsc_arch_relax);
+    return xsc_poll(ctx, w, deadline, at, xsc_arch_relax);
 }
 
 const struct xsc_mechanism xsc_mech_isb = {

@@ -30,7 +30,7 @@ enum xsc_trait {
 };
 
 enum xsc_presence {
-    XSC_ABSENT,    /* known not to be there, or not fit for use: *why says which */
+    XSC_ABSENT, /* known not to be there, or not fit for use: *why says which */
     XSC_PRESENT,
     XSC_UNCERTAIN, /* nobody could be asked: tried only when the user asks for it by name */
 };
@@ -39,6 +39,7 @@ enum xsc_presence {
 enum xsc_woke {
     XSC_WOKE,       /* a store, the deadline or nothing at all: look and see */
     XSC_WOKE_LIMIT, /* the OS's limit on hardware waits, before the deadline */
+    XSC_WOKE_MET,   /* it was seen, by a load with acquire ordering, that the condition is met */
 };
 
 struct xsc_mech_ctx {
@@ -63,10 +64,13 @@ struct xsc_mechanism {
     /*
      * One wait, or a short run of looks: arms, looks at the word, and only if the
      * condition is unmet lets time pass, until about `deadline` (ticks of ctx->clock) at the
-     * latest. May return early for any reason or none.
+     * latest. May return early for any reason or none. *at is the time at the call; an
+     * XSC_POLL mechanism, which reads the clock anyway, leaves in it the time of its return,
+     * some looks old at most, so that nothing need be read between a store and its being
+     * told of. Others leave it alone.
      */
     enum xsc_woke (*wait)(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
-                          uint64_t deadline);
+                          uint64_t deadline, uint64_t *at);
 
     /* What a writer must do after its store, where XSC_NEEDS_WAKE; else NULL. */
     void (*wake)(void);
@@ -95,20 +99,22 @@ XSC_MECHANISMS(XSC_DECLARE_MECHANISM)
 #define XSC_LOOKS_PER_TICK_READ 8 /* a counter read costs about as much as a PAUSE or two */
 
 /* The body of every polling mechanism: look, hint, look, ... and now and then the time. */
-static inline __attribute__((always_inline)) enum xsc_woke
-xsc_poll(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w, uint64_t deadline,
-         void (*relax)(void))
+static inline __attribute__((always_inline)) enum xsc_woke xsc_poll(const struct xsc_mech_ctx *ctx,
+                                                                    const struct xsc_watch *w,
+                                                                    uint64_t deadline, uint64_t *at,
+                                                                    void (*relax)(void))
 {
     do {
         for (int look = 0; look < XSC_LOOKS_PER_TICK_READ; look++) {
             if (xsc_watch_met(w)) {
-                return XSC_WOKE;
+                return XSC_WOKE_MET;
             }
             for (uint32_t i = ctx->relaxes_per_look; i; i--) {
                 relax();
             }
         }
-    } while (!xsc_due(ctx->clock->ticks(), deadline));
+        *at = ctx->clock->ticks();
+    } while (!xsc_due(*at, deadline));
     return XSC_WOKE;
 }
 

@@ -30,12 +30,13 @@ static enum xsc_presence mwaitx_detect(const struct xsc_cpu *cpu, const char **w
 }
 
 static enum xsc_woke mwaitx_wait(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
-                                 uint64_t deadline)
+                                 uint64_t deadline, uint64_t *at)
 {
     (void)ctx;
+    (void)at;
     xsc_x86_monitorx(w->word);
     if (xsc_watch_met(w)) {
-        return XSC_WOKE;
+        return XSC_WOKE_MET;
     }
     const int64_t left = (int64_t)(deadline - xsc_arch_counter());
 

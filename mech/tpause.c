@@ -21,17 +21,18 @@ static enum xsc_presence tpause_detect(const struct xsc_cpu *cpu, const char **w
 }
 
 static enum xsc_woke tpause_wait(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
-                                 uint64_t deadline)
+                                 uint64_t deadline, uint64_t *at)
 {
     (void)ctx;
     do {
         if (xsc_watch_met(w)) {
-            return XSC_WOKE;
+            return XSC_WOKE_MET;
         }
-        const uint64_t nap = xsc_arch_counter() + NAP_TICKS;
+        const uint64_t nap = *at + NAP_TICKS;
 
         xsc_x86_tpause(ASK_C01, xsc_due(nap, deadline) ? deadline : nap);
-    } while (!xsc_due(xsc_arch_counter(), deadline));
+        *at = xsc_arch_counter();
+    } while (!xsc_due(*at, deadline));
     return XSC_WOKE;
 }
 

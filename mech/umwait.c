@@ -22,8 +22,9 @@
 static enum xsc_presence umwait_detect(const struct xsc_cpu *cpu, const char **why)
 {
     if (!(cpu->has & XSC_HAS_WAITPKG)) {
-        *why = cpu->hypervisor ? "CPUID bit WAITPKG clear (masked by the hypervisor, or an older CPU)"
-                               : "CPUID bit WAITPKG clear (this CPU does not have it)";
+        *why = cpu->hypervisor
+                   ? "CPUID bit WAITPKG clear (masked by the hypervisor, or an older CPU)"
+                   : "CPUID bit WAITPKG clear (this CPU does not have it)";
         return XSC_ABSENT;
     }
     if (!cpu->counter_trusted) {
@@ -34,13 +35,14 @@ static enum xsc_presence umwait_detect(const struct xsc_cpu *cpu, const char **w
 }
 
 static enum xsc_woke umwait_wait(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
-                                 uint64_t deadline)
+                                 uint64_t deadline, uint64_t *at)
 {
     const uint32_t state = ctx->cpu->umwait_known && !ctx->cpu->umwait_c02 ? ASK_C01 : ASK_C02;
 
+    (void)at;
     xsc_x86_umonitor(w->word);
     if (xsc_watch_met(w)) {
-        return XSC_WOKE;
+        return XSC_WOKE_MET;
     }
     return xsc_x86_umwait(state, deadline) ? XSC_WOKE_LIMIT : XSC_WOKE;
 }

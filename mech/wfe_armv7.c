@@ -21,13 +21,15 @@ static enum xsc_presence wfe_detect(const struct xsc_cpu *cpu, const char **why)
 }
 
 static enum xsc_woke wfe_wait(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
-                              uint64_t deadline)
+                              uint64_t deadline, uint64_t *at)
 {
     (void)ctx;
+    (void)at;
     (void)deadline;
-    if (!xsc_watch_holds(w, xsc_arm_ldrex(w->word, w->size))) {
-        xsc_arm_wfe();
+    if (xsc_watch_holds(w, xsc_arm_ldrex(w->word, w->size))) {
+        return XSC_WOKE_MET;
     }
+    xsc_arm_wfe();
     return XSC_WOKE;
 }
 

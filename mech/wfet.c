@@ -24,12 +24,14 @@ static enum xsc_presence wfet_detect(const struct xsc_cpu *cpu, const char **why
 }
 
 static enum xsc_woke wfet_wait(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
-                               uint64_t deadline)
+                               uint64_t deadline, uint64_t *at)
 {
     (void)ctx;
-    if (!xsc_watch_holds(w, xsc_arm64_ldaxr(w->word, w->size))) {
-        xsc_arm64_wfet(deadline);
+    (void)at;
+    if (xsc_watch_holds(w, xsc_arm64_ldaxr(w->word, w->size))) {
+        return XSC_WOKE_MET;
     }
+    xsc_arm64_wfet(deadline);
     return XSC_WOKE;
 }
 

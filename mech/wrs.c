@@ -28,14 +28,16 @@ static enum xsc_presence wrs_detect(const struct xsc_cpu *cpu, const char **why)
 }
 
 static enum xsc_woke wrs_wait(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
-                              uint64_t deadline)
+                              uint64_t deadline, uint64_t *at)
 {
     (void)ctx;
+    (void)at;
     (void)deadline;
     xsc_riscv_reserve(w->word, w->size);
-    if (!xsc_watch_met(w)) {
-        xsc_riscv_wrs_sto();
+    if (xsc_watch_met(w)) {
+        return XSC_WOKE_MET;
     }
+    xsc_riscv_wrs_sto();
     return XSC_WOKE;
 }
 

@@ -21,9 +21,9 @@ static enum xsc_presence yield_detect(const struct xsc_cpu *cpu, const char **wh
 }
 
 static enum xsc_woke yield_wait(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
-                                uint64_t deadline)
+                                uint64_t deadline, uint64_t *at)
 {
-    return xsc_poll(ctx, w, deadline, relax);
+    return xsc_poll(ctx, w, deadline, at, relax);
 }
 
 const struct xsc_mechanism xsc_mech_yield = {

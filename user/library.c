@@ -10,7 +10,7 @@
 
 #include "core/wait.h"
 
-struct xsc_engine xsc_library = XSC_ENGINE_INIT;
+struct xsc_engine xsc_library;
 
 /* C99 inline: these make the external definitions, for callers that can't inline. */
 #define XSC_EMIT(bits, type)                                                                       \

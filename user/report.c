@@ -45,24 +45,19 @@ static int copy_out(void *out, size_t size, const void *from, size_t known)
 
 /* ------------------------------------------------------------------------- statistics ---- */
 
-/* The reason of whoever did worst: a mechanism asked for and refused, or one rolled back. */
-static void fail_reason(const struct xsc_engine *e, const struct xsc_mech_state *primary,
-                        char *to, size_t size)
+/* What health has to complain of: the primary, DEGRADED, or one that was rolled back. */
+static const char *fail_reason(const struct xsc_engine *e, const struct xsc_mech_state *primary)
 {
-    to[0] = '\0';
     if (__atomic_load_n(&primary->state, __ATOMIC_ACQUIRE) == XSC_STATE_DEGRADED) {
-        xsc_copy_text(to, size, xsc_reason(primary));
-        return;
+        return xsc_reason(primary);
     }
     for (uint32_t i = 0; i < e->n_mechs; i++) {
-        if (e->mech[i].setbacks) {
-            xsc_copy_text(to, size, xsc_reason(&e->mech[i]));
-            return;
+        if (e->mech[i].setbacks &&
+            __atomic_load_n(&e->mech[i].state, __ATOMIC_ACQUIRE) == XSC_STATE_FAILED) {
+            return xsc_reason(&e->mech[i]);
         }
     }
-    if (e->asked_refused) {
-        xsc_copy_text(to, size, e->refusal);
-    }
+    return "";
 }
 
 int xsc_stats_read(struct xsc_stats *out, size_t size)
@@ -83,7 +78,8 @@ int xsc_stats_read(struct xsc_stats *out, size_t size)
         s.state = __atomic_load_n(&primary->state, __ATOMIC_ACQUIRE);
         s.asked_refused = e->asked_refused;
         xsc_copy_text(s.choice_reason, sizeof(s.choice_reason), e->choice_reason);
-        fail_reason(e, primary, s.fail_reason, sizeof(s.fail_reason));
+        xsc_copy_text(s.fail_reason, sizeof(s.fail_reason), fail_reason(e, primary));
+        xsc_copy_text(s.refusal, sizeof(s.refusal), e->refusal);
     }
     s.total_waits = n.total;
     s.successful_waits = n.changed;
@@ -108,7 +104,7 @@ int xsc_stats_read(struct xsc_stats *out, size_t size)
 
 unsigned xsc_mechanism_count(void)
 {
-    return xsc_library.n_mechs;
+    return XSC_N_MECHANISMS;
 }
 
 static void info_of(const struct xsc_mech_state *s, struct xsc_mechanism_info *info)
@@ -245,7 +241,7 @@ int xsc_machine_read(struct xsc_machine *out, size_t size)
     m.umwait_max_ticks = e->cpu.umwait_max_ticks;
     m.ticks_per_s = e->clock.hz;
     m.relax_ps = e->relax_ps;
-    m.tight_looks = __atomic_load_n(&e->tight_looks, __ATOMIC_RELAXED);
+    m.tight_looks = e->tight_looks;
     xsc_copy_text(m.clock_source, sizeof(m.clock_source),
                   !e->cpu.counter_trusted && e->cpu.counter_reason ? e->cpu.counter_reason
                                                                    : e->clock.source);

@@ -31,7 +31,6 @@ static inline void xsc_arch_relax(void)
     __asm__ __volatile__("isb" ::: "memory");
 }
 
-
 /*
  * The counter's frequency is what firmware wrote into CNTFRQ_EL0: 0 under some emulators,
  * so it is a claim to be checked (core/clock.c), never a divisor. The system counter runs

@@ -45,22 +45,22 @@ enum xsc_probe_verdict {
 };
 
 struct xsc_probe_report {
-    struct xsc_mechanism_info info; /* as it stands after the trial */
-    uint32_t verdict;               /* enum xsc_probe_verdict */
-    int32_t fault;                  /* signal raised by executing it; 0: none */
+    struct xsc_mechanism_info info;   /* as it stands after the trial */
+    uint32_t verdict;                 /* enum xsc_probe_verdict */
+    int32_t fault;                    /* signal raised by executing it; 0: none */
     struct xsc_quantiles changed;     /* the word had changed before the call: call to return */
     struct xsc_quantiles self_store;  /* changed by this thread just before: store to return */
     struct xsc_quantiles cross_store; /* changed by another CPU: store to return */
     struct xsc_quantiles overshoot;   /* not changed at all: return less deadline */
     struct xsc_quantiles rest;        /* not changed at all: length of one hardware wait */
     uint64_t rest_mean_ns;            /* its mean; a sleep, a NOP or a trap shows here */
-    uint64_t os_limit_ns;             /* longest wait that the OS's limit ended; 0: it ended none */
-    uint64_t missed;                  /* stores by another CPU that did not end the wait */
-    uint64_t spurious_per_s;          /* returns for no reason a second */
-    uint64_t cpu_permille;            /* CPU time per time waited: 1000 burns it all */
-    uint32_t sleeps;                  /* 1: yes, by what rest shows. 0: no, or it does not apply */
+    uint64_t os_limit_ns;    /* shortest wait that the OS's limit ended; 0: it ended none */
+    uint64_t missed;         /* stores by another CPU that did not end the wait */
+    uint64_t spurious_per_s; /* returns for no reason a second */
+    uint64_t cpu_permille;   /* CPU time per time waited: 1000 burns it all */
+    uint32_t sleeps;         /* 1: yes, by what rest shows. 0: no, or it does not apply */
     uint32_t reserved;
-    char cross_trouble[96];           /* why cross_store was not measured; "": it was */
+    char cross_trouble[96]; /* why cross_store was not measured; "": it was */
 };
 
 /*
@@ -79,17 +79,17 @@ XSC_API int xsc_probe_mechanism(unsigned index, const struct xsc_probe_options *
 /* What the library found out about the machine. */
 struct xsc_machine {
     char arch[16];
-    uint32_t cpus;            /* this process may run on */
-    uint32_t hypervisor;      /* 1: the CPU says that it is virtual */
-    uint32_t counter_trusted; /* 1: the CPU's counter is used for deadlines */
-    uint32_t umwait_known;    /* 1: the next two are known */
-    uint32_t umwait_c02;      /* C0.2 allowed */
-    uint32_t umwait_max_ticks;/* longest UMWAIT in TSC ticks, 0: no limit */
-    uint64_t ticks_per_s;     /* rate of the counter, or 10^9 where the OS clock is used */
-    uint64_t relax_ps;        /* one PAUSE, ISB, ... in picoseconds */
-    uint64_t tight_looks;     /* looks at the word in the first microsecond */
-    char clock_source[96];    /* how the rate was found, or why the counter isn't trusted */
-    char umwait_source[96];   /* where the umwait values were read */
+    uint32_t cpus;             /* this process may run on */
+    uint32_t hypervisor;       /* 1: the CPU says that it is virtual */
+    uint32_t counter_trusted;  /* 1: the CPU's counter is used for deadlines */
+    uint32_t umwait_known;     /* 1: the next two are known */
+    uint32_t umwait_c02;       /* C0.2 allowed */
+    uint32_t umwait_max_ticks; /* longest UMWAIT in TSC ticks, 0: no limit */
+    uint64_t ticks_per_s;      /* rate of the counter, or 10^9 where the OS clock is used */
+    uint64_t relax_ps;         /* one PAUSE, ISB, ... in picoseconds */
+    uint64_t tight_looks;      /* looks at the word in the first microsecond */
+    char clock_source[96];     /* how the rate was found, or why the counter isn't trusted */
+    char umwait_source[96];    /* where the umwait values were read */
 };
 
 /* As xsc_mechanism_info(). */

@@ -33,7 +33,7 @@ struct xsc_stats {
     char primary[16];  /* the same */
     char fallback[16]; /* what a roll back would put in its place */
     uint32_t state;    /* of the primary: enum xsc_mechanism_state */
-    uint32_t asked_refused; /* 1: XSC_MECHANISM or xsc_init() asked for what can't be had */
+    uint32_t asked_refused;    /* 1: XSC_MECHANISM or xsc_init() asked for what can't be had */
     uint64_t total_waits;      /* waits that were not over at the first look */
     uint64_t successful_waits; /* ended with the condition met */
     uint64_t timeouts;         /* ended at their timeout; total = successful + timeouts */
@@ -50,8 +50,8 @@ struct xsc_stats {
     uint32_t success_rate_pct; /* successful of total, rounded down; 100 where there were none */
     uint32_t reserved;
     char choice_reason[160]; /* why the primary is the primary */
-    char fail_reason[160];   /* the last thing that went wrong with a mechanism asked for, in
-                                use or rolled back; "" for nothing */
+    char fail_reason[160];   /* why the primary is DEGRADED, or why one was rolled back; "" */
+    char refusal[160];       /* why a mechanism asked for by name was refused; "" */
 };
 
 /*
@@ -63,11 +63,11 @@ XSC_API int xsc_stats_read(struct xsc_stats *out, size_t size);
 /* One mechanism of this architecture. */
 struct xsc_mechanism_info {
     char name[16];
-    uint32_t state;    /* enum xsc_mechanism_state */
-    uint32_t present;  /* 1: this CPU has it, and it is fit for use here */
-    uint32_t monitor;  /* 1: the hardware watches the word; 0: the word is polled */
+    uint32_t state;   /* enum xsc_mechanism_state */
+    uint32_t present; /* 1: this CPU has it, and it is fit for use here */
+    uint32_t monitor; /* 1: the hardware watches the word; 0: the word is polled */
     uint32_t reserved;
-    char reason[160];  /* why it is in that state, for people */
+    char reason[160]; /* why it is in that state, for people */
 };
 
 /* How many mechanisms are known for this architecture. Best first from index 0. */

@@ -149,7 +149,7 @@ XSC_API const char *xsc_version(void);
             __atomic_load_n(word, __ATOMIC_ACQUIRE) != old) {                                      \
             return 0;                                                                              \
         }                                                                                          \
-        const struct xsc_watch watch = {word, old, (type)~(type)0, sizeof(type), XSC_UNTIL_NOT};   \
+        const struct xsc_watch watch = {word, old, (type) ~(type)0, sizeof(type), XSC_UNTIL_NOT};  \
         return xsc_wait_slow(&watch, timeout_ns);                                                  \
     }                                                                                              \
     XSC_INLINE int xsc_wait_mask_u##bits(const volatile type *word, type mask, type want,          \
@@ -167,10 +167,10 @@ XSC_API const char *xsc_version(void);
     {                                                                                              \
         if (__builtin_expect(word && !((uintptr_t)word & (sizeof(type) - 1)), 1) &&                \
             (type)(__atomic_load_n(word, __ATOMIC_ACQUIRE) - target) <=                            \
-                (type)((type)~(type)0 >> 1)) {                                                     \
+                (type)((type) ~(type)0 >> 1)) {                                                    \
             return 0;                                                                              \
         }                                                                                          \
-        const struct xsc_watch watch = {word, target, (type)~(type)0, sizeof(type),                \
+        const struct xsc_watch watch = {word, target, (type) ~(type)0, sizeof(type),               \
                                         XSC_UNTIL_REACHED};                                        \
         return xsc_wait_slow(&watch, timeout_ns);                                                  \
     }

@@ -41,7 +41,7 @@ for file in "$root/usr/include/xsc/wait.h" "$libdir/libxsc-wait.so" "$libdir/lib
 done
 run "$root/usr/bin/xsc-wait-probe" --help >"$work/help"
 [ -s "$work/help" ] || { echo "the installed xsc-wait-probe says nothing to --help"; exit 1; }
-if grep -rIlF -e "$work" -e "$src" "$root/usr"; then
+if grep -rIlF -e "$work" -e "$src/include" "$root/usr"; then
     echo "the files above name the place they were built in"
     exit 1
 fi

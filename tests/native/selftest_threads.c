@@ -79,9 +79,9 @@ static void named(void *arg)
     } else {
         check(got == -ENOTSUP && s.asked_refused && strcmp(s.primary, name),
               "%s was asked for and refused (%d): %s instead", name, got, s.primary);
-        check(strstr(s.fail_reason, "can't be used: ") && strlen(s.fail_reason) > 30,
-              "the reason: %s", s.fail_reason);
-        check(lines == 1 && strstr(o.text, s.fail_reason) && strstr(o.text, s.primary),
+        check(strstr(s.refusal, "can't be used: ") && strlen(s.refusal) > 30,
+              "the reason: %s", s.refusal);
+        check(lines == 1 && strstr(o.text, s.refusal) && strstr(o.text, s.primary),
               "said once on stderr: %s", o.text);
     }
     hand_over(name, handovers());
@@ -103,8 +103,8 @@ static void nonsense(void *arg)
     check(lines == 1 && strstr(o.text, "\"nonsense\" is not known here; known are") &&
               strstr(o.text, "GENERIC"),
           "said once on stderr: %s", o.text);
-    check(s.asked_refused && strstr(s.fail_reason, "nonsense"), "and in the statistics: %s",
-          s.fail_reason);
+    check(s.asked_refused && strstr(s.refusal, "nonsense"), "and in the statistics: %s",
+          s.refusal);
     check(xsc_init(NULL) == -EINVAL, "xsc_init() tells it as an error, later too");
     hand_over("nonsense", part_of_handovers(10, 1000));
 }

@@ -87,6 +87,7 @@ static void stats_h(void)
     FIELD(xsc_stats, reserved);
     FIELD(xsc_stats, choice_reason);
     FIELD(xsc_stats, fail_reason);
+    FIELD(xsc_stats, refusal);
     END(xsc_stats);
     STRUCT(xsc_mechanism_info);
     FIELD(xsc_mechanism_info, name);

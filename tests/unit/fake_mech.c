@@ -69,9 +69,14 @@ static enum xsc_woke run(struct fake_script *s, const struct xsc_mech_ctx *ctx,
 
 #define FAKE(n)                                                                                    \
     static enum xsc_woke wait##n(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,        \
-                                 uint64_t deadline)                                                \
+                                 uint64_t deadline, uint64_t *at)                                  \
     {                                                                                              \
-        return run(&fake_script[n], ctx, w, deadline);                                             \
+        const enum xsc_woke woke = run(&fake_script[n], ctx, w, deadline);                         \
+                                                                                                   \
+        if (fake_mech[n].traits & XSC_POLL) {                                                      \
+            *at = fake_ticks(ctx->clock);                                                          \
+        }                                                                                          \
+        return woke;                                                                               \
     }                                                                                              \
     static enum xsc_presence detect##n(const struct xsc_cpu *cpu, const char **why)                \
     {                                                                                              \
@@ -117,8 +122,8 @@ static const struct xsc_mechanism *const table[FAKE_MECHS] = {
 
 void fake_engine(struct xsc_engine *e, uint32_t primary, uint32_t fallback)
 {
-    *e = (struct xsc_engine)XSC_ENGINE_INIT;
-    e->tight_looks = 0;
+    *e = (struct xsc_engine){0};
+    xsc_engine_defaults(e);
     e->cpu = fake.cpu;
     e->clock.ticks = fake_counter;
     e->clock.hardware = true;

@@ -174,6 +174,7 @@ void fake_advance(uint64_t ns)
             break;
         case PREEMPT:
             until += e.value;
+            fake.lost_ns += e.value;
             break;
         case PEER_STORE:
             peer_stores();
@@ -237,7 +238,7 @@ void fake_reset(void)
 
 uint64_t xsc_port_cpu_ns(void)
 {
-    return fake.now / 1000 * fake.cpu_permille;
+    return (fake.now - fake.lost_ns) / 1000 * fake.cpu_permille;
 }
 
 void xsc_port_clocks(struct xsc_clock_sources *sources)

@@ -29,8 +29,9 @@ struct fake_port {
     uint64_t hz;           /* the counter's rate; 0: it stands still */
     uint64_t counter_base; /* what it shows at now = 0; may be near the end of 64 bits */
 
-    struct xsc_cpu cpu; /* what xsc_port_cpu() tells */
-    uint64_t cpu_permille;
+    struct xsc_cpu cpu;    /* what xsc_port_cpu() tells */
+    uint64_t cpu_permille; /* of the time that it isn't preempted */
+    uint64_t lost_ns;      /* to preemptions, so far */
     uint64_t yield_ns;
     uint64_t nap_over_ns; /* how much longer than asked a nap takes */
     uint32_t hint;

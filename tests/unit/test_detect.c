@@ -65,9 +65,11 @@ static void store_now(void)
 
 static enum xsc_woke wait(const struct xsc_mechanism *m, uint64_t ticks)
 {
+    uint64_t at = arch.counter;
+
     arch.n = 0;
     arch.log[0] = '\0';
-    return m->wait(&ctx, &unmet, arch.counter + ticks);
+    return m->wait(&ctx, &unmet, at + ticks, &at);
 }
 
 /* present: what it says of that CPU; the reason contains `why` where it is not there. */
@@ -196,7 +198,7 @@ static void umwait_arms_looks_and_waits(void **state)
     arch.limit = true;
     assert_int_equal(wait(&xsc_mech_umwait, 5000), XSC_WOKE_LIMIT);
     arch.armed = store_now; /* before UMONITOR, or between it and the look */
-    assert_int_equal(wait(&xsc_mech_umwait, 5000), XSC_WOKE);
+    assert_int_equal(wait(&xsc_mech_umwait, 5000), XSC_WOKE_MET);
     assert_string_equal(arch.log, "m");
 }
 
@@ -331,9 +333,11 @@ static void the_exclusive_load_has_the_words_size(void **state)
     for (uint32_t size = 1; size <= 8; size *= 2) {
         const struct xsc_watch w = {&wide, 1, UINT64_MAX, size, XSC_UNTIL_NOT};
 
-        xsc_mech_wfe.wait(&ctx, &w, 0);
+        uint64_t at = 0;
+
+        xsc_mech_wfe.wait(&ctx, &w, 0, &at);
         assert_int_equal(arch.size, size);
-        xsc_mech_wfet.wait(&ctx, &w, 0);
+        xsc_mech_wfet.wait(&ctx, &w, 0, &at);
         assert_int_equal(arch.size, size);
     }
 }

@@ -231,6 +231,33 @@ static void tiny_buffers_get_what_fits(void **state)
     }
 }
 
+/* Where a preemption hits one wait of many, the rest is judged: all but one in a thousand. */
+static void a_long_trial_is_let_off_its_worst(void **state)
+{
+    (void)state;
+    t.cross_store.max = 20000001;
+    t.cross_p999 = 20000000;
+    judged(XSC_SLOW, "slow to wake: max 20.0 ms"); /* of 1000 */
+    t.cross_store.n = 1001;
+    judged(XSC_GOOD, "passed");
+    t.cross_p999 = 20000001;
+    judged(XSC_SLOW, "slow to wake: max 20.0 ms");
+}
+
+static void a_miss_in_twenty_thousand_is_chance(void **state)
+{
+    (void)state;
+    t.cross_store.n = 19999;
+    t.missed = 1;
+    judged(XSC_BROKEN, "1 of 19999 stores by another CPU did not end the wait");
+    t.cross_store.n = 20000;
+    judged(XSC_GOOD, "passed");
+    t.missed = 2;
+    judged(XSC_BROKEN, "2 of 20000 stores by another CPU did not end the wait");
+    t.cross_store.n = 40000;
+    judged(XSC_GOOD, "passed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +275,8 @@ int main(void)
         cmocka_unit_test_setup(without_another_cpu_nothing_is_proven, setup),
         cmocka_unit_test_setup(the_worst_is_what_is_said, setup),
         cmocka_unit_test_setup(tiny_buffers_get_what_fits, setup),
+        cmocka_unit_test_setup(a_long_trial_is_let_off_its_worst, setup),
+        cmocka_unit_test_setup(a_miss_in_twenty_thousand_is_chance, setup),
     };
 
     return cmocka_run_group_tests_name("judge", tests, NULL, NULL);

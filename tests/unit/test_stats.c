@@ -156,6 +156,70 @@ static void slots_share_no_cache_line(void **state)
     assert_int_equal((uintptr_t)&t.slot[0] % 128, 0);
 }
 
+/* What a wait left behind is in the sum at once, and in the counts when the slot is claimed. */
+static void what_is_left_behind_is_counted_once(void **state)
+{
+    struct xsc_counts sum, later;
+    struct xsc_histogram waits;
+
+    (void)state;
+    for (uint64_t deep = 0; deep < 2; deep++) {
+        clear(NULL);
+        t.slot[4].n.total = t.slot[4].n.changed = 10;
+        t.slot[4].last = XSC_LAST((uint64_t)12345, deep);
+        t.slot[4].in_slices_ns = 12000;
+        xsc_stats_sum(&t, &sum, &waits);
+        assert_int_equal(sum.total, 11);
+        assert_int_equal(sum.changed, 11);
+        assert_int_equal(sum.deep, deep);
+        assert_int_equal(sum.shallow, 1 - deep);
+        assert_int_equal(sum.hw_waits, 1);
+        assert_int_equal(sum.woken, 1);
+        assert_int_equal(sum.watched, 1);
+        assert_int_equal(sum.slices_ns, 345);
+        assert_int_equal(sum.sum_ns, 12345);
+        assert_int_equal(sum.max_ns, 12345);
+        assert_int_equal(sum.min_ns_plus, 12346);
+        assert_int_equal(waits.count[xsc_hist_bucket(12345)], 1);
+        assert_int_equal(t.slot[4].n.total, 10); /* looking changes nothing */
+
+        assert_ptr_equal(xsc_slot_claim(&t, 4), &t.slot[4]);
+        assert_int_equal(t.slot[4].last, 0);
+        assert_int_equal(t.slot[4].in_slices_ns, 0);
+        xsc_stats_sum(&t, &later, &waits);
+        assert_memory_equal(&later, &sum, sizeof(sum));
+        assert_int_equal(waits.count[xsc_hist_bucket(12345)], 1);
+    }
+}
+
+/* A wait of 0 ns is not nothing. */
+static void a_wait_of_no_time_is_left_behind_too(void **state)
+{
+    struct xsc_counts sum;
+
+    (void)state;
+    t.slot[0].last = XSC_LAST((uint64_t)0, 0);
+    xsc_stats_sum(&t, &sum, NULL);
+    assert_int_equal(sum.watched, 1);
+    assert_int_equal(sum.min_ns_plus, 1);
+}
+
+static void tight_spins_are_counted_by_anybody(void **state)
+{
+    struct xsc_counts sum;
+
+    (void)state;
+    for (uint32_t hint = 0; hint < 200; hint++) {
+        xsc_count_tight(&t, hint, 1);
+    }
+    xsc_count_tight(&t, 199, -1);
+    xsc_stats_sum(&t, &sum, NULL);
+    assert_int_equal(sum.total, 199);
+    assert_int_equal(sum.changed, 199);
+    assert_int_equal(sum.shallow, 199);
+    assert_int_equal(sum.watched + sum.hw_waits + sum.timeouts + sum.deep, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +232,9 @@ int main(void)
         cmocka_unit_test_setup(the_least_is_of_slots_that_have_one, clear),
         cmocka_unit_test_setup(histograms_are_summed_bucket_by_bucket, clear),
         cmocka_unit_test(slots_share_no_cache_line),
+        cmocka_unit_test_setup(what_is_left_behind_is_counted_once, clear),
+        cmocka_unit_test_setup(a_wait_of_no_time_is_left_behind_too, clear),
+        cmocka_unit_test_setup(tight_spins_are_counted_by_anybody, clear),
     };
 
     return cmocka_run_group_tests_name("stats", tests, NULL, NULL);

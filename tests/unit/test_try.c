@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Around a trial: the probe's entry, the quiet time after a setback, the peer's own loop. C2, C4. */
+/* Around a trial: the probe's entry, quiet time after a setback, the peer's own loop. C2, C4. */
 #include "tests/unit/unit.h"
 
 #include "core/health.h"
@@ -143,6 +143,40 @@ static void the_peer_ends_when_told_to(void **state)
     assert_int_equal(p.done, 0);
 }
 
+/* Whoever is tried is not in use, unless it is: a failing candidate rolls nothing back. */
+static void a_failing_candidate_changes_nothing(void **state)
+{
+    (void)state;
+    fake_engine(&e, 0, 2);
+    fake_script[1].miss_every = 1;
+    assert_true(xsc_engine_try(&e, 1, &plan));
+    assert_int_equal(e.mech[1].state, XSC_STATE_FAILED);
+    assert_int_equal(e.chosen, XSC_CHOICE(0, 2));
+    assert_int_equal(s->state, XSC_STATE_ACTIVE);
+    assert_int_equal(s->setbacks, 0);
+}
+
+static void an_engine_of_zeroes_gets_its_defaults(void **state)
+{
+    static struct xsc_engine zeroes;
+    const struct xsc_mechanism *const *const table = e.table;
+
+    (void)state;
+    xsc_engine_defaults(&zeroes);
+    assert_ptr_equal(zeroes.limits, &xsc_default_limits);
+    assert_ptr_equal(zeroes.plan, &xsc_short_plan);
+    assert_int_equal(zeroes.health_ns, 10000000000u);
+    assert_ptr_equal(zeroes.table, xsc_mechanisms);
+    assert_int_equal(zeroes.n_mechs, XSC_N_MECHANISMS);
+    e.health_ns = 5;
+    e.plan = &plan;
+    xsc_engine_defaults(&e); /* what is set stays */
+    assert_int_equal(e.health_ns, 5);
+    assert_ptr_equal(e.plan, &plan);
+    assert_ptr_equal(e.table, table);
+    assert_int_equal(e.n_mechs, FAKE_MECHS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +187,8 @@ int main(void)
         cmocka_unit_test_setup(setbacks_double_the_quiet_time, setup),
         cmocka_unit_test_setup(the_peer_serves_a_request, setup),
         cmocka_unit_test_setup(the_peer_ends_when_told_to, setup),
+        cmocka_unit_test_setup(a_failing_candidate_changes_nothing, setup),
+        cmocka_unit_test_setup(an_engine_of_zeroes_gets_its_defaults, setup),
     };
 
     return cmocka_run_group_tests_name("try", tests, NULL, NULL);

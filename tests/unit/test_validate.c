@@ -484,6 +484,35 @@ static void late_is_learned_from_the_trial(void **state)
     }
 }
 
+/* A preemption makes a limited wait look longer than the limit: the shortest tells. */
+static void the_os_limit_is_the_shortest_seen(void **state)
+{
+    (void)state;
+    fake.step = 0;
+    fake_script[0].limit_ns = 20 * US;
+    fake_script[0].exit_ns = 0;
+    fake_script[0].enter_ns = 0;
+    for (uint64_t at = 0; at < 3000; at += 50) {
+        fake_preempt_at(fake.now + at * US, 10 * US);
+    }
+    validate(&long_plan);
+    assert_int_equal(t->os_limit_ns, 20 * US);
+}
+
+static void a_preemption_is_not_taken_for_thrift(void **state)
+{
+    (void)state;
+    for (int disturbed = 0; disturbed < 2; disturbed++) {
+        setup(NULL);
+        for (uint64_t at = 0; disturbed && at < 8; at++) {
+            fake_preempt_at(fake.now + 200 * US + at * 230 * US, 3 * MS);
+        }
+        fake.cpu_permille = 700;
+        validate(&long_plan);
+        assert_in_range(t->cpu_permille, 690, 710);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -518,6 +547,8 @@ int main(void)
         cmocka_unit_test_setup(a_peer_that_never_acknowledges_is_unproven, setup),
         cmocka_unit_test_setup(a_new_trial_forgets_the_old, setup),
         cmocka_unit_test_setup(late_is_learned_from_the_trial, setup),
+        cmocka_unit_test_setup(the_os_limit_is_the_shortest_seen, setup),
+        cmocka_unit_test_setup(a_preemption_is_not_taken_for_thrift, setup),
     };
 
     return cmocka_run_group_tests_name("validate", tests, NULL, NULL);

@@ -29,19 +29,22 @@ static void met_at_once_costs_no_clock(void **state)
 }
 
 /*
- * The tight spin reads no clock and calls nobody, so in the fake world nothing can happen
- * during it. What has happened since the first look is that the wait claimed its slot.
+ * The tight spin calls nobody, so in the fake world nothing can happen during it. What has
+ * happened since the first look is that the wait was counted.
  */
+static const struct xsc_watch spin_counted = {&e.stats.slot[0].tight, 0, UINT64_MAX, 8,
+                                              XSC_UNTIL_NOT};
+
 static void met_in_the_tight_spin(void **state)
 {
-    const struct xsc_watch w = {&e.stats.slot[0].claimed, 0, UINT32_MAX, 4, XSC_UNTIL_NOT};
 
     (void)state;
     e.tight_looks = 5;
-    assert_int_equal(xsc_core_wait(&e, &w, XSC_FOREVER, asked), XSC_MET);
+    assert_int_equal(xsc_core_wait(&e, &spin_counted, XSC_FOREVER, asked), XSC_MET);
     const struct xsc_counts n = counts();
 
-    assert_int_equal(fake.clock_reads + fake.counter_reads, 0);
+    assert_int_equal(fake.clock_reads, 0);
+    assert_int_equal(fake.counter_reads, 1); /* when the spin began */
     assert_int_equal(fake_script[0].waits, 0);
     assert_int_equal(n.total, 1);
     assert_int_equal(n.changed, 1);
@@ -53,13 +56,11 @@ static void met_in_the_tight_spin(void **state)
 
 static void short_timeouts_skip_the_tight_spin(void **state)
 {
-    const struct xsc_watch w = {&e.stats.slot[0].claimed, 0, UINT32_MAX, 4, XSC_UNTIL_NOT};
-
     (void)state;
     e.tight_looks = 5;
-    assert_int_equal(xsc_core_wait(&e, &w, 3999, asked), XSC_MET);
-    assert_int_equal(counts().deep, 1); /* by the mechanism */
-    assert_int_equal(xsc_core_wait(&e, &w, 4000, asked), XSC_MET);
+    assert_int_equal(xsc_core_wait(&e, &spin_counted, 3999, asked), XSC_TIMED_OUT);
+    assert_int_equal(counts().shallow, 0);
+    assert_int_equal(xsc_core_wait(&e, &spin_counted, 4000, asked), XSC_MET);
     assert_int_equal(counts().shallow, 1);
 }
 
@@ -86,7 +87,7 @@ static void met_in_the_first_slice(void **state)
     assert_int_equal(n.sum_ns, 30 * US + 100);
     assert_int_equal(n.max_ns, 30 * US + 100);
     assert_int_equal(n.min_ns_plus, 30 * US + 101);
-    assert_int_equal(e.stats.slot[0].waits.count[xsc_hist_bucket(30 * US + 100)], 1);
+    assert_int_equal(waits().count[xsc_hist_bucket(30 * US + 100)], 1);
     assert_sound(&n);
 }
 
@@ -244,6 +245,40 @@ static void a_store_in_the_last_look_counts(void **state)
     assert_int_equal(counts().late, 1);
 }
 
+/* What the tight spin takes is taken off the timeout, and never more than it took. */
+static void the_timeout_counts_from_before_the_tight_spin(void **state)
+{
+    static const uint64_t spin_ns[] = {0, 100, 1000, 3000, 3900, 4000, 5000, 1000000};
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(spin_ns); i++) {
+        for (uint64_t timeout = 4000; timeout < MS; timeout = timeout * 2 + 1) {
+            setup(NULL);
+            e.tight_looks = 5;
+            const uint64_t start = fake.now;
+
+            fake_preempt_at(start + 30, spin_ns[i]); /* between the counter's two readings */
+            assert_int_equal(wait(timeout), XSC_TIMED_OUT);
+            assert_true(fake.now - start >= timeout);
+            if (spin_ns[i] < 3900) {
+                assert_in_range(fake.now - start, timeout, timeout + 400);
+            }
+        }
+    }
+}
+
+/* A counter that is not to be trusted is not asked how long the spin took. */
+static void without_a_counter_the_spin_is_on_top(void **state)
+{
+    (void)state;
+    e.tight_looks = 5;
+    e.clock.hardware = false;
+    const uint64_t start = fake.now;
+
+    assert_int_equal(wait(4000), XSC_TIMED_OUT);
+    assert_true(fake.now - start >= 4000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +296,8 @@ int main(void)
         cmocka_unit_test_setup(forever_never_reads_its_deadline, setup),
         cmocka_unit_test_setup(no_slice_is_longer_than_allowed, setup),
         cmocka_unit_test_setup(a_store_in_the_last_look_counts, setup),
+        cmocka_unit_test_setup(the_timeout_counts_from_before_the_tight_spin, setup),
+        cmocka_unit_test_setup(without_a_counter_the_spin_is_on_top, setup),
     };
 
     return cmocka_run_group_tests_name("wait", tests, NULL, NULL);

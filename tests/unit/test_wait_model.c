@@ -13,13 +13,13 @@ static struct {
 } script;
 
 static enum xsc_woke scripted_wait(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
-                                   uint64_t deadline)
+                                   uint64_t deadline, uint64_t *at)
 {
-    (void)ctx;
     (void)w;
     (void)deadline;
     assert_true(script.next < MAX_RETURNS);
     fake_advance(script.ns[script.next]);
+    *at = fake_ticks(ctx->clock);
     return script.limit[script.next++] ? XSC_WOKE_LIMIT : XSC_WOKE;
 }
 

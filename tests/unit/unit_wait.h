@@ -55,6 +55,15 @@ static inline struct xsc_counts counts(void)
     return n;
 }
 
+static inline struct xsc_histogram waits(void)
+{
+    struct xsc_counts n;
+    struct xsc_histogram h;
+
+    xsc_stats_sum(&e.stats, &n, &h);
+    return h;
+}
+
 /* Sums that hold whatever happens. */
 static inline void assert_sound(const struct xsc_counts *n)
 {

@@ -163,7 +163,7 @@ static void add_reasons(cJSON *to, const struct findings *f)
     cJSON *o = cJSON_AddObjectToObject(to, "reasons");
 
     cJSON_AddStringToObject(o, "choice", f->chosen.choice_reason);
-    add_text_if(o, "refused", f->chosen.asked_refused ? f->chosen.fail_reason : NULL);
+    add_text_if(o, "refused", f->chosen.asked_refused ? f->chosen.refusal : NULL);
 
     cJSON *each = cJSON_AddObjectToObject(o, "mechanisms");
 

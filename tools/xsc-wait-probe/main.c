@@ -206,7 +206,7 @@ static enum exit_status find_out(const struct options *o, struct findings *f)
         xsc_machine_read(&f->machine, sizeof(f->machine))) {
         return complain(STATUS_NOT_VALIDATED, "the library does not answer");
     }
-    make_printable(f->chosen.fail_reason); /* may quote XSC_MECHANISM */
+    make_printable(f->chosen.refusal); /* may quote XSC_MECHANISM */
     if ((status = list_mechanisms(f))) {
         return status;
     }

@@ -250,7 +250,7 @@ static void print_notes(FILE *to, const struct findings *f)
         const struct xsc_probe_report *p = &r->report;
 
         if (p->os_limit_ns) {
-            snprintf(text, sizeof(text), "the OS's limit ended waits, the longest after %s",
+            snprintf(text, sizeof(text), "the OS's limit ended waits, after %s",
                      spoken(p->os_limit_ns, ns));
             note(to, &any, p->info.name, text);
         }
@@ -294,7 +294,7 @@ static void print_choice(FILE *to, const struct findings *f)
     fputc('\n', to);
     if (f->chosen.asked_refused) {
         snprintf(text, sizeof(text), "XSC_MECHANISM=%s: %s", f->asked_by_environment,
-                 f->chosen.fail_reason);
+                 f->chosen.refusal);
         fact(to, "refused", text);
     }
     snprintf(text, sizeof(text), "%s (%s): %s", f->chosen.primary,

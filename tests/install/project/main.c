@@ -15,10 +15,9 @@ int main(void)
     int (*const not_inlined)(const volatile uint64_t *, uint64_t, uint64_t) = xsc_wait_u64;
     struct xsc_stats stats;
 
-    if (xsc_wait(&tail, 0, XSC_FOREVER) != 0 ||
-        xsc_wait(&flag, 0, 100000) != -ETIMEDOUT ||
-        not_inlined(&flag, 1, 0) != 0 ||
-        xsc_stats_read(&stats, sizeof(stats)) != 0 || stats.timeouts != 1) {
+    if (xsc_wait(&tail, 0, XSC_FOREVER) != 0 || xsc_wait(&flag, 0, 100000) != -ETIMEDOUT ||
+        not_inlined(&flag, 1, 0) != 0 || xsc_stats_read(&stats, sizeof(stats)) != 0 ||
+        stats.timeouts != 1) {
         fputs("a wait went wrong\n", stderr);
         return 1;
     }

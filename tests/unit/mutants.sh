@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# mutants.sh [PATTERN]: breaks the core, one line at a time, and says which unit tests notice.
+#
+# The breakages are in mutants.txt; PATTERN takes only those lines that match it. Works in a
+# copy; needs gcc, make and cmocka, and some minutes. Exit status 1: one survived, or no
+# longer applies. A breakage that nobody notices is a test that is missing.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+pattern=${1-}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+mkdir -p "$work/tests"
+cp -r "$root"/{core,mech,arch,include} "$work" && cp -r "$here" "$work/tests/unit"
+cd "$work" || exit 1
+
+cat >Makefile <<'MAKE'
+CFLAGS := -std=c11 -O1 -w -I. -Iinclude
+NAMES := $(filter-out detect,$(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)))
+DETECT := X86 ARM64 ARM RISCV64
+HEADERS := $(wildcard core/*.h mech/*.h arch/*.h arch/*/*.h include/xsc/*.h tests/unit/*.h)
+CORE := $(patsubst %.c,%.o,$(wildcard core/*.c mech/*.c))
+FAKES := tests/unit/fake_port.o tests/unit/fake_mech.o
+all: $(NAMES:%=unit-%) $(DETECT:%=unit-detect-%)
+%.o: %.c $(HEADERS)
+	$(CC) $(CFLAGS) -c -o $@ $<
+.PRECIOUS: %.o
+unit-detect-%: tests/unit/test_detect.c tests/unit/fake_port.o $(wildcard mech/*.c) $(HEADERS)
+	$(CC) $(CFLAGS) -DFAKE_$* -o $@ $< tests/unit/fake_port.o -lcmocka
+unit-%: tests/unit/test_%.o $(FAKES) $(CORE)
+	$(CC) -o $@ $^ -lcmocka
+MAKE
+
+# Prints the tests that failed; those of a program that crashed or hung as its own name.
+red() {
+    local test
+    for test in unit-*; do
+        timeout 30 "./$test" >out 2>&1 && continue
+        grep -q '^\[  FAILED  \] [a-z]' out || { echo "$test(crash or hang)"; continue; }
+        sed -n 's/^\[  FAILED  \] \([a-z][a-z_0-9]*\)$/\1/p' out
+    done | sort -u
+}
+
+make -s -j"$(nproc)" all || { echo "mutants.sh: the unbroken tests do not build"; exit 1; }
+before=$(red)
+[ -z "$before" ] || { echo "mutants.sh: fail unbroken: $before"; exit 1; }
+
+killed=0 survived=0 stale=0
+while IFS=$'\t' read -r file expression; do
+    case $file in '' | '#'*) continue ;; esac
+    [[ "$file $expression" == *"$pattern"* ]] || continue
+    cp "$file" original
+    sed -i "$expression" "$file"
+    if cmp -s "$file" original; then
+        echo "STALE     $file  $expression"
+        stale=$((stale + 1))
+        continue
+    fi
+    if ! make -s -j"$(nproc)" all >out 2>&1; then
+        echo "STALE     $file  $expression (does not compile: $(grep -m 1 error out))"
+        stale=$((stale + 1))
+    else
+        mapfile -t who < <(red)
+        if [ ${#who[@]} = 0 ]; then
+            echo "SURVIVED  $file  $expression"
+            survived=$((survived + 1))
+        else
+            echo "killed    $file  $expression"
+            echo "          by ${#who[@]}: ${who[*]:0:4}"
+            killed=$((killed + 1))
+        fi
+    fi
+    cp original "$file"
+done <"$here/mutants.txt"
+
+echo "$killed killed, $survived survived, $stale no longer apply"
+[ $((survived + stale)) = 0 ]
