@@ -6,6 +6,9 @@ set(XSC_CORE_SOURCES
     core/health.c
     core/histogram.c
     core/mechanism.c
+    core/plan.c
+    core/policy.c
+    core/spread.c
     core/stats.c
     core/validate.c
     core/wait.c

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/policy.h - how to spend a wait at this site, learned from its earlier waits
+ *
+ * WHAT IT IS
+ *
+ *     struct xsc_plan plan = xsc_site_plan(&site, &costs, crowded);
+ *     ... wait as the plan says; it took `ns` ...
+ *     xsc_site_learn(&site, &costs, &plan, ns, starved, &scratch);
+ *
+ * Pure arithmetic over the site's state (under 1 KiB): no clock, no allocation, no floating
+ * point, no operating system. The simulator and the library run this same code.
+ *
+ * What a plan is and what it costs: core/costs.h. docs/policy.md has the idea, the argument for the bound below, and what was measured.
+ *
+ * WHAT IS PROMISED. With one thread at a time at a site, over any sequence of waits since it
+ * was zeroed, an adversary's included, and whatever was learned: the cost is at most twice
+ * that of watching every wait to its end, and at most twice that of parking at once in every
+ * wait. (Waits planned as crowded are outside this account: see below.) Threads that share a
+ * site may lose each other's updates, hence lose exactness of that account, never its sanity.
+ *
+ * CROWDED. Watching is wrong where the thread that is to wake us needs the CPU we watch on.
+ * Then a plan leaves the CPU at once. The caller says so by `crowded` when it knows (one CPU
+ * allowed or online; more runnable threads than CPUs), and by `starved` afterwards when it
+ * finds out: the watch was interrupted for longer than an interrupt takes (two looks
+ * at the clock far apart, or an involuntary context switch counted) and the event was there
+ * when it went on. A site where a quarter of the recent watches were starved is taken to be
+ * crowded, but for every 32nd wait, which finds out whether it still is.
+ */
+#ifndef XSC_CORE_POLICY_H
+#define XSC_CORE_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/costs.h"
+#include "core/plan.h"
+#include "core/spread.h"
+
+/* ------------------------------------------------------------------------- the site ---- */
+
+#define XSC_CLASSES 4
+#define XSC_RECENT 64
+
+/* Whose advice: learned from all waits, from those after one like the last, from the latest;
+   or none of it: leave at once, or watch for as long as a park costs and then park. */
+enum xsc_adviser { XSC_BY_ALL, XSC_BY_CLASS, XSC_BY_RECENT, XSC_AT_ONCE, XSC_SAFE, XSC_ADVISERS };
+
+/* A learned plan, and the least that one wait under it can add to each account. */
+struct xsc_learned {
+    struct xsc_short_plan plan;
+    uint32_t valid;
+    int64_t least[2];
+};
+
+#define XSC_LEARNED (XSC_CLASSES + 2) /* all, each class, recent */
+
+/*
+ * Zeroed is new. All members are the policy's own. The first four are read and written by
+ * any thread (relaxed atomics); the others by the one that has set busy.
+ */
+struct xsc_site {
+    uint32_t busy;              /* a thread is learning here: another's wait is not learned from */
+    uint32_t adviser;           /* of the next wait: enum xsc_adviser + 1; 0: new */
+    uint32_t starved;           /* share of starved watches, 65536 = all */
+    uint32_t crowded;           /* waits since the site was taken to be crowded */
+    struct xsc_short_plan next; /* the adviser's plan, where it was learned; also atomic */
+    uint32_t bounds[XSC_CLASSES - 1]; /* between the classes, codes */
+    uint32_t last_class;              /* the class of the last wait */
+    uint32_t waits;                   /* learned from; saturates */
+    uint32_t due;                     /* which of learned[] is computed next */
+    uint32_t since;                   /* waits since one was computed, */
+    uint64_t spent;                   /* and their cost */
+    int64_t account[2];          /* twice what watching, or parking, would have cost, less paid */
+    uint64_t cost[XSC_ADVISERS]; /* decaying sum of what each adviser's plans would have cost */
+    struct xsc_learned learned[XSC_LEARNED];
+    struct xsc_spread after[XSC_CLASSES]; /* waits that came after one of the class */
+    uint32_t recent[XSC_RECENT];          /* the latest waits, codes, a ring */
+};
+
+/* How to spend the next wait here. A load, a branch and some shifts; no lock. */
+struct xsc_plan xsc_site_plan(struct xsc_site *site, const struct xsc_costs *costs, bool crowded);
+
+/*
+ * The wait under `plan` took ns (to the event, or to its timeout); starved: as CROWDED above
+ * says. Some tens of ns, and now and then a microsecond to compute a plan anew; may be
+ * called late, while the next wait is under way.
+ */
+void xsc_site_learn(struct xsc_site *site, const struct xsc_costs *costs,
+                    const struct xsc_plan *plan, uint64_t ns, bool starved,
+                    struct xsc_policy_scratch *scratch);
+
+/* The costs have been measured anew: what was learned stays, what it is worth is forgotten. */
+void xsc_site_costs_changed(struct xsc_site *site);
+
+#endif /* XSC_CORE_POLICY_H */

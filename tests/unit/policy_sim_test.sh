@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# policy_sim_test.sh XSC-WAIT-SIM JSON: what the tool reads, refuses and prints. JSON is 0 where
+# it was built without.
+set -uo pipefail
+sim=$1
+json=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0
+
+bad() {
+    echo "$*"
+    failed=1
+}
+
+# refuses TEXT ARGUMENT...: exit 2, nothing on stdout, and one line with TEXT on stderr.
+refuses() {
+    local text=$1 status
+    shift
+    "$sim" "$@" >out 2>err </dev/null
+    status=$?
+    [ $status = 2 ] || bad "exit $status, not 2: $*"
+    [ ! -s out ] || bad "printed something: $*"
+    [ "$(wc -l <err)" = 1 ] || bad "not one line on stderr: $*: $(cat err)"
+    grep -qF -- "$text" err || bad "stderr lacks \"$text\": $*: $(cat err)"
+}
+
+# accepts ARGUMENT...: exit 0, nothing on stderr.
+accepts() {
+    "$sim" "$@" >out 2>err || bad "exit $?: $*: $(cat err)"
+    [ ! -s err ] || bad "stderr: $*: $(cat err)"
+}
+
+printf '# a comment\n\n60000\n 61000 \n59000\r\n' >good
+printf '60000\n12x\n' >letters
+printf '60000\n-5\n' >negative
+printf '60000\n\n1.5\n' >fraction
+printf '99999999999999999999\n' >huge
+printf '# nothing\n' >empty
+printf '60000\n%5000d\n' 7 >long
+gzip -c good >good.gz
+head -c 30 good.gz >cut.gz
+seq 100000 >many && gzip many && head -c 9000 many.gz >cut2.gz
+
+refuses 'letters:2: not a number' letters
+refuses 'negative:2: not a number' negative
+refuses 'fraction:3: not a number' good fraction
+refuses 'huge:1: longer than' huge
+refuses 'empty:1: no waits' empty
+refuses 'long:2: a line too long' long
+refuses 'cut-off gzip' cut.gz
+refuses 'cut-off gzip' cut2.gz
+refuses 'No such file' nowhere
+refuses 'no traces'
+refuses 'not latency' --prefer speed good
+refuses 'unrecognized option' --sped good
+
+printf 'park_cpu_ns 13000\npark_latency_ns 40000\n' >costs
+printf '# mine\n\npark_cpu_ns 13000 5\n' >costs_line
+printf 'park_cpu_ns 13000\nparc_latency_ns 1\n' >costs_key
+printf 'park_cpu_ns -1\n' >costs_number
+printf 'park_cpu_ns 100000001\n' >costs_range
+printf 'park_cpu_ns 13000\n' >costs_missing
+printf 'park_cpu_ns 1\npark_cpu_ns 2\n' >costs_twice
+refuses 'costs_line:3: not "key ns"' --costs costs_line good
+refuses 'costs_key:2: unknown key' --costs costs_key good
+refuses 'costs_number:1: not a number' --costs costs_number good
+refuses 'costs_range:1: not a number' --costs costs_range good
+refuses 'park_cpu_ns and park_latency_ns' --costs costs_missing good
+refuses 'costs_twice:2: said twice' --costs costs_twice good
+refuses 'No such file' --costs nowhere good
+for spec in nothing fixed:x fixed:-1 fixed:1:2 exponential:0 fixed:1:n0 fixed:1:n99999999 fixed+1; do
+    refuses "--generate $spec" --generate "$spec"
+done
+
+# All ways to read the same waits say the same.
+accepts good
+sed 's/good//' out >expected
+accepts good.gz
+sed 's/good.gz/   /' out | tr -s ' ' >gz
+tr -s ' ' <expected | diff - gz >/dev/null || bad 'gzip reads otherwise than plain'
+accepts --costs costs good
+sed 's/good//' out | cmp -s - expected || bad 'a costs file with the built-in costs differs'
+"$sim" - <good.gz >out || bad 'standard input'
+grep -q '^standard input  *3 ' out || bad 'standard input is named otherwise'
+
+# Known by hand: 3 waits of 60, 61 and 59 us; parking costs 13 + 40 each, watching 60 in the mean.
+accepts --table good
+accepts good
+grep -qE '^good +3 .* park ' out || bad "parking is not the best fixed policy: $(cat out)"
+grep -qE ' 60000 +53000 ' out || bad "watching is not 60000 and parking 53000: $(cat out)"
+accepts --generate fixed:500000:n3 --prefer cpu
+grep -qE '^fixed:500000:n3 +3 +[0-9]+ +13000 ' out || bad "one nap is not 13000: $(cat out)"
+accepts --generate heavy:n100:s7
+mv out seed7
+accepts --generate heavy:n100:s7
+cmp -s out seed7 || bad 'the same seed makes another trace'
+accepts --generate heavy:n100:s8
+cmp -s <(tail -n +3 out) <(tail -n +3 seed7) && bad 'another seed makes the same trace'
+
+if [ "$json" = 0 ]; then
+    refuses 'built without' --json good
+else
+    accepts --json good good.gz
+    python3 - <<'PYTHON' || bad "JSON: $(cat out)"
+import json, math
+r = json.load(open("out"))
+assert list(r) == ["traces", "geomean"]
+assert [t["name"] for t in r["traces"]] == ["good", "good.gz"]
+for t in r["traces"]:
+    assert list(t) == ["name", "n", "ours", "hindsight", "best_fixed", "fixed"]
+    assert t["n"] == 3 and t["best_fixed"] == min(t["fixed"].values()) == 53000
+    assert t["fixed"]["watch"] == 60000 and t["hindsight"] < t["best_fixed"]
+ratio = r["traces"][0]["ours"] / r["traces"][0]["hindsight"]
+assert math.isclose(r["geomean"]["vs_hindsight"], ratio)
+assert math.isclose(r["geomean"]["vs_best_fixed"], r["traces"][0]["ours"] / 53000)
+PYTHON
+fi
+accepts --help
+exit $failed

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* Codes, spreads, the best plan for a spread, and what a site does with a crowd. */
+#include "unit_policy.h"
+
+#include "core/code.h"
+
+static struct xsc_policy_scratch scratch;
+
+/* ---- codes ---- */
+
+static void codes_keep_order_and_precision(void **state)
+{
+    uint32_t last = 0;
+
+    (void)state;
+    for (uint64_t ns = 0; ns < XSC_CODE_TIME_MAX; ns += 1 + ns / 50021) {
+        const uint32_t below = xsc_code_below(ns), above = xsc_code_above(ns);
+        const uint32_t near = xsc_code_near(ns);
+
+        assert_true(below >= last);
+        assert_true(xsc_code_time(below) <= ns && ns <= xsc_code_time(above));
+        assert_true(above - below <= 1);
+        assert_true(near == below || near == above);
+        assert_true(xsc_code_time(near) - ns <= ns / 30000000 ||
+                    ns - xsc_code_time(near) <= ns / 30000000);
+        last = below;
+    }
+    for (uint32_t code = 0; code <= xsc_code_below(XSC_CODE_TIME_MAX); code += 251) {
+        assert_int_equal(xsc_code_below(xsc_code_time(code)), code);
+        assert_int_equal(xsc_code_above(xsc_code_time(code)), code);
+        assert_int_equal(xsc_code_near(xsc_code_time(code)), code);
+    }
+    assert_int_equal(xsc_code_below(UINT64_MAX), xsc_code_below(XSC_CODE_TIME_MAX));
+    assert_true(xsc_code_below(UINT64_MAX) < XSC_NO_CODE);
+}
+
+/* ---- spreads ---- */
+
+static void check_spread(const struct xsc_spread *s)
+{
+    uint32_t total = 0;
+
+    assert_true(s->n <= XSC_SPREAD_POINTS);
+    for (uint32_t i = 0; i < s->n; i++) {
+        assert_true(!i || s->at[i - 1] <= s->at[i]);
+        assert_true(s->weight[i] > 0);
+        total += s->weight[i];
+    }
+    assert_int_equal(total, s->total);
+    assert_true(total <= UINT16_MAX);
+}
+
+static void spreads_stay_sorted(void **state)
+{
+    uint64_t random = 1;
+
+    (void)state;
+    for (unsigned kind = 0; kind < 4; kind++) {
+        struct xsc_spread s = {0};
+
+        for (unsigned i = 0; i < 20000; i++) {
+            const uint64_t ns = kind == 0   ? unit_random(&random) >> unit_between(&random, 30, 63)
+                                : kind == 1 ? i
+                                : kind == 2 ? 40000000 - i * 1000
+                                            : 60000 + unit_random(&random) % 999;
+
+            xsc_spread_add(&s, xsc_code_near(ns), 13250);
+            check_spread(&s);
+        }
+        assert_int_equal(s.n, XSC_SPREAD_POINTS);
+    }
+}
+
+/* One wait in a hundred is long: it keeps a point of its own, of about its weight. */
+static void spreads_keep_rare_waits(void **state)
+{
+    struct xsc_spread s = {0};
+    uint64_t random = 7;
+    uint32_t rare = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 3000; i++) {
+        const uint64_t ns = i % 100 == 99 ? 9000000 : 20000 + unit_random(&random) % 20000;
+
+        xsc_spread_add(&s, xsc_code_near(ns), 13250);
+    }
+    for (uint32_t i = 0; i < s.n; i++) {
+        if (xsc_code_time(s.at[i]) > 1000000) {
+            assert_in_range(xsc_code_time(s.at[i]), 8990000, 9010000);
+            rare += s.weight[i];
+        }
+    }
+    assert_int_equal(rare, 30 * XSC_SPREAD_ONE);
+}
+
+/* ---- the best plan ---- */
+
+static uint64_t total_cost(const struct xsc_costs *c, const struct xsc_plan *p, const uint32_t *at,
+                           uint32_t n)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        sum += xsc_cost_of(c, p, xsc_code_time(at[i]), c->nap_latency_ns + c->nap_jitter_ns / 2);
+    }
+    return sum;
+}
+
+/* With many waits at each of few times the prior is as good as nothing: compare with all. */
+static uint64_t brute_force(const struct xsc_costs *c, const uint32_t *at, uint32_t n)
+{
+    const uint64_t lead = c->nap_latency_ns + c->nap_jitter_ns / 2;
+    uint64_t best = UINT64_MAX;
+
+    for (uint32_t s = 0; s <= n; s++) {
+        struct xsc_plan p = {.watch_ns = s ? xsc_code_time(at[s - 1]) : 0, .nap_ns = XSC_NEVER};
+        uint64_t cost = total_cost(c, &p, at, n);
+
+        best = cost < best ? cost : best;
+        for (uint32_t e = 0; e < n; e++) {
+            const uint64_t end = xsc_code_time(at[e]);
+
+            for (uint32_t q = e; end >= p.watch_ns + lead && q < n; q++) {
+                struct xsc_plan nap = {p.watch_ns, end - lead, q == e ? 0 : xsc_code_time(at[q]),
+                                       false};
+
+                cost = total_cost(c, &nap, at, n);
+                best = cost < best ? cost : best;
+            }
+        }
+    }
+    return best;
+}
+
+static void plans_are_the_best(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 600; k++) {
+        const struct xsc_costs c = policy_costs(k % 4, k / 4 % 3);
+        struct xsc_points points = xsc_points_none(&c, &scratch);
+        uint64_t random = k;
+        uint32_t at[10];
+        uint16_t weight[10];
+        const uint32_t n = (uint32_t)unit_between(&random, 1, 10);
+
+        for (uint32_t i = 0; i < n; i++) {
+            at[i] = (uint32_t)((i ? at[i - 1] : xsc_code_near(3000)) +
+                               unit_between(&random, 1, k % 2 ? 300000 : 30000));
+            weight[i] = 60000;
+        }
+        xsc_points_add(&points, at, weight, n);
+        const struct xsc_plan p = xsc_plan_of(xsc_points_plan(&points));
+        const uint64_t best = brute_force(&c, at, n), ours = total_cost(&c, &p, at, n);
+
+        /* The watches are lengthened by up to an eighth, the prior a little. */
+        if (ours > best + best / 8) {
+            fail_msg("sequence %u: %llu, the best is %llu", k, (unsigned long long)ours,
+                     (unsigned long long)best);
+        }
+    }
+}
+
+/* ---- a crowd ---- */
+
+static bool leaves_at_once(const struct xsc_plan *p)
+{
+    return p->watch_ns == 0 && p->nap_ns == XSC_NEVER && p->crowded;
+}
+
+static void crowded_means_leave(void **state)
+{
+    const struct xsc_costs c = policy_costs(0, 2);
+    struct xsc_site site = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        struct xsc_plan p = xsc_site_plan(&site, &c, true);
+
+        assert_true(leaves_at_once(&p));
+        xsc_site_learn(&site, &c, &p, 500, false, &scratch); /* of no meaning here */
+        p = xsc_site_plan(&site, &c, false);
+        assert_false(p.crowded);
+        xsc_site_learn(&site, &c, &p, 500, false, &scratch);
+        p = xsc_site_plan(&site, &c, false);
+        assert_true(p.watch_ns >= 500);
+    }
+    assert_int_equal(site.waits, 1000);
+}
+
+static void starved_watches_make_a_crowd(void **state)
+{
+    const struct xsc_costs c = policy_costs(0, 1);
+    struct xsc_site site = {0};
+    unsigned watched = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) { /* the waker can't run while we watch */
+        const struct xsc_plan p = xsc_site_plan(&site, &c, false);
+
+        watched += !p.crowded;
+        xsc_site_learn(&site, &c, &p, 20000, !p.crowded, &scratch);
+    }
+    assert_in_range(watched, 1000 / 32, 1000 / 32 + 5);
+    watched = 0;
+    for (unsigned i = 0; i < 1000; i++) { /* now it can: found out within some probes */
+        const struct xsc_plan p = xsc_site_plan(&site, &c, false);
+
+        watched += !p.crowded;
+        xsc_site_learn(&site, &c, &p, 20000, false, &scratch);
+    }
+    assert_in_range(watched, 500, 1000);
+}
+
+/* One watch in a hundred interrupted by something is no crowd. */
+static void rare_starving_is_no_crowd(void **state)
+{
+    const struct xsc_costs c = policy_costs(0, 1);
+    struct xsc_site site = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        const struct xsc_plan p = xsc_site_plan(&site, &c, false);
+
+        assert_false(p.crowded);
+        xsc_site_learn(&site, &c, &p, 20000, i % 100 == 0, &scratch);
+    }
+}
+
+/* ---- costs that change ---- */
+
+static void new_costs_new_accounts(void **state)
+{
+    const struct xsc_costs vm = policy_costs(0, 1), metal = policy_costs(1, 1);
+    struct xsc_site site = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 500; i++) {
+        const struct xsc_plan p = xsc_site_plan(&site, &vm, false);
+
+        xsc_site_learn(&site, &vm, &p, 20000, false, &scratch);
+    }
+    struct xsc_plan p = xsc_site_plan(&site, &vm, false);
+
+    assert_true(p.watch_ns >= 20000); /* a VM: watching 20 us is cheaper than a park */
+    xsc_site_costs_changed(&site);
+    p = xsc_site_plan(&site, &metal, false);
+    assert_int_equal(p.watch_ns, xsc_cost_park(&metal, 0) / 10);
+    for (unsigned i = 0; i < 500; i++) {
+        p = xsc_site_plan(&site, &metal, false);
+        xsc_site_learn(&site, &metal, &p, 20000, false, &scratch);
+    }
+    p = xsc_site_plan(&site, &metal, false);
+    assert_true(p.watch_ns < 20000); /* bare metal: it isn't */
+}
+
+static void state_is_small(void **state)
+{
+    (void)state;
+    assert_true(sizeof(struct xsc_site) <= 1400);
+    assert_true(sizeof(struct xsc_policy_scratch) <= 6 * 1024);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(codes_keep_order_and_precision),
+        cmocka_unit_test(spreads_stay_sorted),
+        cmocka_unit_test(spreads_keep_rare_waits),
+        cmocka_unit_test(plans_are_the_best),
+        cmocka_unit_test(crowded_means_leave),
+        cmocka_unit_test(starved_watches_make_a_crowd),
+        cmocka_unit_test(rare_starving_is_no_crowd),
+        cmocka_unit_test(new_costs_new_accounts),
+        cmocka_unit_test(state_is_small),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
