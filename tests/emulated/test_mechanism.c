@@ -87,10 +87,10 @@ static void choose(const char *name)
     struct xsc_machine m;
     const int got = xsc_init(NULL);
 
-    fact("init", got == 0            ? "0"
-                 : got == -ENOTSUP   ? "ENOTSUP"
-                 : got == -EINVAL    ? "EINVAL"
-                                     : strerror(-got));
+    fact("init", got == 0          ? "0"
+                 : got == -ENOTSUP ? "ENOTSUP"
+                 : got == -EINVAL  ? "EINVAL"
+                                   : strerror(-got));
     if (!xsc_machine_read(&m, sizeof(m))) {
         fact("arch", m.arch);
         number("cpus", m.cpus);
@@ -196,7 +196,7 @@ static const char *value_of(const char *key, size_t length)
     return NULL;
 }
 
-static bool holds(char operator, const char *value, const char *wanted)
+static bool holds(char operator, const char * value, const char *wanted)
 {
     switch (operator) {
     case '=':

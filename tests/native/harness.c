@@ -21,7 +21,7 @@
 /* Shared by all processes of the test. */
 static struct {
     unsigned good, bad, skipped;
-} *tally;
+} * tally;
 
 static const char *test_name, *scenario = "main";
 static uint64_t started_ns;
@@ -178,8 +178,7 @@ void check_stats(const char *when)
           (unsigned long long)s.min_latency_ns, (unsigned long long)s.avg_latency_ns,
           (unsigned long long)s.max_latency_ns, (unsigned long long)s.p50_latency_ns,
           (unsigned long long)s.p99_latency_ns);
-    check(s.success_rate_pct ==
-              (s.total_waits ? s.successful_waits * 100 / s.total_waits : 100),
+    check(s.success_rate_pct == (s.total_waits ? s.successful_waits * 100 / s.total_waits : 100),
           "%s: success rate %u %%", when, s.success_rate_pct);
 }
 

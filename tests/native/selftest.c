@@ -33,8 +33,10 @@ int main(int argc, char **argv)
             i++;
         }
         if (i == n_parts) {
-            fprintf(stderr, "selftest: no part \"%s\"; there are api, threads, signals, "
-                            "processes, confined\n", argv[a]);
+            fprintf(stderr,
+                    "selftest: no part \"%s\"; there are api, threads, signals, "
+                    "processes, confined\n",
+                    argv[a]);
             return 2;
         }
     }

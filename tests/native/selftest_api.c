@@ -22,7 +22,7 @@
 #define TRY_SIZE(bits, type, signed_type)                                                          \
     static void at_rest_u##bits(void)                                                              \
     {                                                                                              \
-        const type top = (type)((type)1 << (bits - 1)), all = (type)~(type)0;                      \
+        const type top = (type)((type)1 << (bits - 1)), all = (type) ~(type)0;                     \
         volatile type w = 5;                                                                       \
                                                                                                    \
         expect(xsc_wait_u##bits(&w, 4, 0) == 0, "u" #bits " changed");                             \
@@ -210,9 +210,9 @@ static void one_stored(uint32_t size, uint32_t until)
     const struct {
         uint64_t value, mask, stored;
     } by[] = {
-        {start, range, start ^ 1},              /* not start */
+        {start, range, start ^ 1},                             /* not start */
         {range & ~(range >> 1), range & ~(range >> 1), range}, /* top bit becomes set */
-        {2, 0, 3},                              /* reached over the wrap */
+        {2, 0, 3},                                             /* reached over the wrap */
     };
     struct delayed later = {&line.bytes[offset], size, by[until].stored, SOON_NS};
     const struct xsc_watch watch = {&line.bytes[offset], by[until].value, by[until].mask, size,
@@ -243,8 +243,8 @@ static void stored(void *arg)
 
 static void deadlines(void *arg)
 {
-    static const uint64_t lengths[] = {1, 300, 1000, 3999, 4000, 50000, 100000, 350000, 1000000,
-                                       7000000};
+    static const uint64_t lengths[] = {1,     300,    1000,   3999,    4000,
+                                       50000, 100000, 350000, 1000000, 7000000};
     volatile uint32_t word = 0;
 
     (void)arg;

@@ -23,8 +23,8 @@ struct shared {
 
 static struct shared *share(void)
 {
-    void *p = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
-                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *p = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                   -1, 0);
 
     return check(p != MAP_FAILED, "memory shared between processes") ? p : NULL;
 }

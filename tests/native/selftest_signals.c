@@ -101,8 +101,8 @@ static void nested(void *arg)
     check(!xsc_wait_reached_u32(&nest.progress.word, 1, LOST_NS), "a thread waits");
     sleep_ns(10 * NS_PER_MS);
     pthread_kill(thread, SIGUSR1);
-    check(!xsc_wait_reached_u32(&nest.progress.word, 2, LOST_NS) &&
-              nest.timed_out == -ETIMEDOUT && nest.took >= NS_PER_MS,
+    check(!xsc_wait_reached_u32(&nest.progress.word, 2, LOST_NS) && nest.timed_out == -ETIMEDOUT &&
+              nest.took >= NS_PER_MS,
           "a wait in a handler that interrupted it times out: %d after %llu", nest.timed_out,
           (unsigned long long)nest.took);
     __atomic_store_n(&nest.inner.word, 1, __ATOMIC_RELEASE);

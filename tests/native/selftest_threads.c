@@ -79,8 +79,8 @@ static void named(void *arg)
     } else {
         check(got == -ENOTSUP && s.asked_refused && strcmp(s.primary, name),
               "%s was asked for and refused (%d): %s instead", name, got, s.primary);
-        check(strstr(s.refusal, "can't be used: ") && strlen(s.refusal) > 30,
-              "the reason: %s", s.refusal);
+        check(strstr(s.refusal, "can't be used: ") && strlen(s.refusal) > 30, "the reason: %s",
+              s.refusal);
         check(lines == 1 && strstr(o.text, s.refusal) && strstr(o.text, s.primary),
               "said once on stderr: %s", o.text);
     }
@@ -103,8 +103,7 @@ static void nonsense(void *arg)
     check(lines == 1 && strstr(o.text, "\"nonsense\" is not known here; known are") &&
               strstr(o.text, "GENERIC"),
           "said once on stderr: %s", o.text);
-    check(s.asked_refused && strstr(s.refusal, "nonsense"), "and in the statistics: %s",
-          s.refusal);
+    check(s.asked_refused && strstr(s.refusal, "nonsense"), "and in the statistics: %s", s.refusal);
     check(xsc_init(NULL) == -EINVAL, "xsc_init() tells it as an error, later too");
     hand_over("nonsense", part_of_handovers(10, 1000));
 }
@@ -339,8 +338,7 @@ static void *first_together(void *arg)
     const uint64_t from = now_ns();
     const int got = xsc_wait_u32(&word, 0, NS_PER_MS);
 
-    expect(got == -ETIMEDOUT && now_ns() - from >= NS_PER_MS, "a first wait among others: %d",
-           got);
+    expect(got == -ETIMEDOUT && now_ns() - from >= NS_PER_MS, "a first wait among others: %d", got);
     return NULL;
 }
 

@@ -154,8 +154,7 @@ static bool report_stats(const char *name)
     bool good;
 
     xsc_stats_read(&s, sizeof(s));
-    good = !s.timeouts && s.total_waits == s.successful_waits &&
-           (s.deep_sleeps || !s.late_wakes);
+    good = !s.timeouts && s.total_waits == s.successful_waits && (s.deep_sleeps || !s.late_wakes);
     printf("%s - %s: %s, %llu slow waits (%llu deep, %llu shallow), %llu timeouts, %llu late, "
            "%llu spurious, p50 %llu ns, p99 %llu ns, max %llu ns\n",
            good ? "ok" : "not ok", name, s.primary, (unsigned long long)s.total_waits,
@@ -206,8 +205,7 @@ static bool between_processes(uint64_t n)
     }
     take_part(shared, 0, 2);
     waitpid(pid, &status, 0);
-    return report("two processes", 2, start) && report_stats("two processes") && pid > 0 &&
-           !status;
+    return report("two processes", 2, start) && report_stats("two processes") && pid > 0 && !status;
 }
 
 static uint64_t part_of(uint64_t n, uint64_t divisor)

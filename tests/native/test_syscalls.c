@@ -172,8 +172,8 @@ static bool run(uint64_t n, bool control)
 
 static bool report(bool good, const char *what)
 {
-    printf("%s - %s: %llu hand-overs by %s (%llu slow waits): %llu and %llu system calls", good
-           ? "ok" : "not ok", what, 2 * (unsigned long long)game->n, game->stats.primary,
+    printf("%s - %s: %llu hand-overs by %s (%llu slow waits): %llu and %llu system calls",
+           good ? "ok" : "not ok", what, 2 * (unsigned long long)game->n, game->stats.primary,
            (unsigned long long)game->stats.total_waits, (unsigned long long)game->calls[0],
            (unsigned long long)game->calls[1]);
     for (int i = 0; i < 2; i++) {
@@ -214,7 +214,8 @@ int main(void)
     bool good = run(n / 2, true);
 
     if (game->trouble) {
-        fprintf(stderr, "test_syscalls: no seccomp filter to be had (%s): needs CONFIG_SECCOMP_FILTER\n",
+        fprintf(stderr,
+                "test_syscalls: no seccomp filter to be had (%s): needs CONFIG_SECCOMP_FILTER\n",
                 strerror(game->trouble));
         return 77;
     }
