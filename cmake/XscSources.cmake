@@ -21,16 +21,17 @@ set(XSC_CORE_SOURCES
     mech/wrs.c
     mech/yield.c)
 
-set(XSC_PORT_SOURCES user/library.c user/report.c user/posix.c)
+set(XSC_PORT_SOURCES user/library.c user/report.c user/posix.c user/barrier.c user/park.c
+                     user/event.c)
 if(XSC_PORT STREQUAL "linux")
-    list(APPEND XSC_PORT_SOURCES user/linux.c user/linux_cpu.c)
+    list(APPEND XSC_PORT_SOURCES user/linux.c user/linux_cpu.c user/linux_sleep.c)
     if(XSC_SANITIZE) # which must know of every thread
         list(APPEND XSC_PORT_SOURCES user/peer_thread.c)
     else()
         list(APPEND XSC_PORT_SOURCES user/peer_clone.c)
     endif()
 elseif(XSC_PORT STREQUAL "other")
-    list(APPEND XSC_PORT_SOURCES user/other.c user/peer_thread.c)
+    list(APPEND XSC_PORT_SOURCES user/other.c user/other_sleep.c user/peer_thread.c)
 else()
     message(FATAL_ERROR "XSC_PORT is linux or other, not \"${XSC_PORT}\"")
 endif()

@@ -68,6 +68,9 @@ static void sum_counts(const struct xsc_counts *n, struct xsc_counts *sum)
     sum->overslept += get(&n->overslept);
     sum->slices_ns += get(&n->slices_ns);
     sum->sum_ns += get(&n->sum_ns);
+    sum->parks += get(&n->parks);
+    sum->parks_met += get(&n->parks_met);
+    sum->wakes += get(&n->wakes);
     sum->max_ns = max > sum->max_ns ? max : sum->max_ns;
     sum->max_over_ns = over > sum->max_over_ns ? over : sum->max_over_ns;
     if (min && (!sum->min_ns_plus || min < sum->min_ns_plus)) {

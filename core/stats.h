@@ -42,6 +42,9 @@ struct xsc_counts {
     uint64_t max_ns;      /* the longest of them */
     uint64_t min_ns_plus; /* the shortest, plus one; 0 for none */
     uint64_t max_over_ns; /* the furthest past a slice's end */
+    uint64_t parks;       /* watches that timed out, and were parks that then left the CPU */
+    uint64_t parks_met;   /* ... with the condition met in the end: no timeouts, after all */
+    uint64_t wakes;       /* unparks and signals that entered the kernel */
 };
 
 struct xsc_slot {

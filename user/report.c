@@ -81,13 +81,18 @@ int xsc_stats_read(struct xsc_stats *out, size_t size)
         xsc_copy_text(s.fail_reason, sizeof(s.fail_reason), fail_reason(e, primary));
         xsc_copy_text(s.refusal, sizeof(s.refusal), e->refusal);
     }
+    /* A park's watch that ended in vain was counted as timed out; what came of it, later. */
+    const uint64_t parks_met = n.parks_met < n.timeouts ? n.parks_met : n.timeouts;
+
     s.total_waits = n.total;
-    s.successful_waits = n.changed;
-    s.timeouts = n.timeouts;
+    s.successful_waits = n.changed + parks_met;
+    s.timeouts = n.timeouts - parks_met;
     s.spurious_wakes = n.spurious;
     s.late_wakes = n.late;
     s.deep_sleeps = n.deep;
     s.shallow_spins = n.shallow;
+    s.parks = n.parks;
+    s.wakes = n.wakes;
     s.uncounted_waits = __atomic_load_n(&e->stats.uncounted, __ATOMIC_RELAXED);
     s.min_latency_ns = n.min_ns_plus ? n.min_ns_plus - 1 : 0;
     s.max_latency_ns = n.max_ns;
@@ -95,7 +100,7 @@ int xsc_stats_read(struct xsc_stats *out, size_t size)
     s.p50_latency_ns = xsc_hist_quantile(&waits, 500);
     s.p99_latency_ns = xsc_hist_quantile(&waits, 990);
     if (n.total) {
-        s.success_rate_pct = (uint32_t)(n.changed * 100 / n.total);
+        s.success_rate_pct = (uint32_t)(s.successful_waits * 100 / n.total);
     }
     return copy_out(out, size, &s, sizeof(s));
 }

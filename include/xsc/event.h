@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xsc/event.h - an event count: sleep until a lock-free structure is worth another look
+ *
+ * WHAT IT IS
+ *
+ * A stack that is empty, a queue that is full: conditions that no single word shows. An event
+ * lets a thread wait for "something may have changed" without a lock:
+ *
+ *     waiter                                             writer
+ *     while (!pop(&stack, &item)) {                      push(&stack, item);
+ *         uint32_t key = xsc_event_prepare(&e);          xsc_event_signal(&e);
+ *         if (!empty(&stack)) {
+ *             xsc_event_cancel(&e, key);
+ *         } else {
+ *             xsc_event_wait(&e, key, XSC_FOREVER);
+ *         }
+ *     }
+ *
+ * The condition is looked at between prepare and wait, and the writer signals after it has
+ * made the condition true. Then no wake-up is lost: see user/event.c for why. With nobody
+ * between prepare and the end of wait, signal and broadcast cost one load and a branch; with
+ * somebody there who still watches, one atomic addition; a system call only for someone who
+ * has left the CPU.
+ *
+ * WHAT IS PROMISED
+ *
+ * - Every prepare is followed by one wait or one cancel, by the same thread, with its key.
+ * - xsc_event_wait() returns 0: look again; -ETIMEDOUT: timeout_ns of CLOCK_MONOTONIC have
+ *   passed and no signal was seen; -EINVAL: a NULL or misaligned event. A 0 may come without
+ *   a signal that was meant for this waiter (another waiter's, or none): an event count says
+ *   when to look, the structure says what is there.
+ * - A signal ends the wait of at least one thread that prepared before it, if there is one
+ *   that does not cancel; it may end more (everyone who still watches). A broadcast ends all.
+ * - 2^32 signals that find a waiter, between that waiter's prepare and wait, are taken for none.
+ * - prepare is a full barrier, and acquires what came before the signals that it counts.
+ * - Thread-safe. prepare, wait, cancel, signal, broadcast: safe in signal handlers, errno left
+ *   alone, not cancellation points, no allocation.
+ *
+ * prepare costs the waiter a barrier on every CPU that runs a thread of its process
+ * (membarrier(2), 0.2 to 8 us), or a fence where XSC_PARK=seqcst (see xsc/park.h). So look at
+ * the structure a few times before preparing.
+ *
+ * SHARED FORMS
+ *
+ * For an event in memory that several processes map: all of them use the _shared forms, all
+ * the time. They need nothing but the mapping. A process that only signals, and has never waited,
+ * pays a fence a signal (some 10 ns, no system call) until it calls xsc_event_join_shared():
+ * the waiters' barrier reaches only the processes that have registered for it. After that, signal
+ * is two loads and two branches. A process killed between prepare and the end of wait stays
+ * counted: from then on signals of that event take the slow path. They stay correct.
+ */
+#ifndef XSC_EVENT_H
+#define XSC_EVENT_H
+
+#include <xsc/park.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* All zeroes is an event nobody waits for. 8 bytes; neither copied nor moved while in use. */
+struct xsc_event {
+    uint32_t seq;     /* moves on with every signal that finds a waiter; the futex */
+    uint32_t waiters; /* XSC_EVENT_* below */
+};
+
+#define XSC_EVENT_INIT {0, 0}
+
+/* Announces that the caller is about to look at the condition, and wait. The key is for wait. */
+XSC_API uint32_t xsc_event_prepare(struct xsc_event *event);
+
+/* Waits until a signal that came after prepare. See "what is promised" above. */
+XSC_API int xsc_event_wait(struct xsc_event *event, uint32_t key, uint64_t timeout_ns);
+
+/* The condition holds: no wait. */
+XSC_API void xsc_event_cancel(struct xsc_event *event, uint32_t key);
+
+/* After the condition was made true: lets at least one waiter, or all of them, look again. */
+XSC_API XSC_INLINE void xsc_event_signal(struct xsc_event *event);
+XSC_API XSC_INLINE void xsc_event_broadcast(struct xsc_event *event);
+
+/* The same for an event that several processes map. */
+XSC_API uint32_t xsc_event_prepare_shared(struct xsc_event *event);
+XSC_API int xsc_event_wait_shared(struct xsc_event *event, uint32_t key, uint64_t timeout_ns);
+XSC_API void xsc_event_cancel_shared(struct xsc_event *event, uint32_t key);
+XSC_API XSC_INLINE void xsc_event_signal_shared(struct xsc_event *event);
+XSC_API XSC_INLINE void xsc_event_broadcast_shared(struct xsc_event *event);
+
+/*
+ * Registers this process for the barriers of other processes' waiters, so that its shared
+ * signals need no fence. Takes some 10 ms where there are threads already, once. Returns 0, or
+ * -ENOTSUP where the kernel refuses or XSC_PARK_SEQ_CST is in force: signals go on fencing.
+ * Done by prepare_shared, too. Thread-safe.
+ */
+XSC_API int xsc_event_join_shared(void);
+
+/* ---------------------------------------------------------------- the inline part ---- */
+
+/*
+ * waiters: bit 0 as in xsc_parked[]: whoever prepares from now on uses membarrier. Bit 1:
+ * somebody may have left the CPU. Above: how many are between prepare and the end of wait.
+ */
+#define XSC_EVENT_QUIET 1u
+#define XSC_EVENT_PARKED 2u
+#define XSC_EVENT_WAITER 4u
+
+/* 1: this process is registered for the barriers of other processes. The library's to write. */
+XSC_API extern uint32_t xsc_event_joined;
+
+/* Fences where one is needed, looks again, moves seq on, wakes. count: UINT32_MAX for all. */
+XSC_API void xsc_event_signal_slow(struct xsc_event *event, uint32_t count);
+XSC_API void xsc_event_signal_shared_slow(struct xsc_event *event, uint32_t count);
+
+#define XSC_DEFINE_SIGNAL_(name, count)                                                            \
+    XSC_INLINE void xsc_event_##name(struct xsc_event *event)                                      \
+    {                                                                                              \
+        __asm__ __volatile__("" ::: "memory");                                                     \
+        if (__builtin_expect(__atomic_load_n(&event->waiters, __ATOMIC_RELAXED) !=                 \
+                             XSC_EVENT_QUIET, 0)) {                                                \
+            xsc_event_signal_slow(event, count);                                                   \
+        }                                                                                          \
+    }                                                                                              \
+    XSC_INLINE void xsc_event_##name##_shared(struct xsc_event *event)                             \
+    {                                                                                              \
+        __asm__ __volatile__("" ::: "memory");                                                     \
+        if (__builtin_expect(!__atomic_load_n(&xsc_event_joined, __ATOMIC_ACQUIRE) ||              \
+                             __atomic_load_n(&event->waiters, __ATOMIC_RELAXED), 0)) {             \
+            xsc_event_signal_shared_slow(event, count);                                            \
+        }                                                                                          \
+    }
+
+XSC_DEFINE_SIGNAL_(signal, 1)
+XSC_DEFINE_SIGNAL_(broadcast, UINT32_MAX)
+#undef XSC_DEFINE_SIGNAL_
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* XSC_EVENT_H */

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xsc/park.h - wait for a word of memory to change, off the CPU, with the writer's help
+ *
+ * WHAT IT IS
+ *
+ *     waiter                                             writer
+ *     uint32_t seen = ring->tail;                        fill the slot;
+ *     ...                                                store(&ring->tail, t + 1, release);
+ *     xsc_park_u32(&ring->tail, seen, XSC_FOREVER);      xsc_unpark_one(&ring->tail);
+ *
+ * As xsc_wait_u32() (xsc/wait.h), but a waiter that has watched for a while leaves the CPU,
+ * and the writer says so after its store. While nobody is parked, that costs the writer one
+ * load and a branch: no atomic read-modify-write, no fence, no system call.
+ *
+ * HOW IT WAITS
+ *
+ * 1. The inline part loads the word once. Already changed: no call is made.
+ * 2. It watches as xsc_wait() does, for some 20 us. A hand-over that is over by then makes
+ *    no system call on either side.
+ * 3. It announces itself in xsc_parked[], makes sure that every writer has either seen that
+ *    or has had its store seen, looks once more, and sleeps in the kernel (futex).
+ *
+ * WHY NO WAKE-UP IS LOST, IN SHORT
+ *
+ *     writer                               waiter
+ *     W1 store the word                    P1 count itself in xsc_parked[]
+ *     W2 load xsc_parked[]                 P2 full barrier on its own CPU AND on the writer's
+ *     W3 not quiet: wake                   P3 load the word; unchanged: sleep
+ *
+ * Lost would mean that W2 sees no waiter and P3 no store. A CPU may do W2 before W1 is
+ * visible, and W has no fence. But P2 (membarrier(2)) puts a full barrier somewhere into the
+ * writer's program, between P1 and P3 in time. Does it fall before W2, then W2 sees P1. Does
+ * it fall after W2, then W1 is before it too, and P3 sees W1. The long form, with the
+ * kernel's part, the variant with fences and the change between them, is in user/park.c; the
+ * models that check it are in models/.
+ *
+ * WHERE MEMBARRIER IS MISSING or refused (Linux before 4.14, seccomp), or where XSC_PARK=seqcst
+ * is set in the environment, or before the first park has found out: unpark always takes its
+ * slow path, which has a fence and looks again: some 10 ns, and still no system call. The
+ * first load is the same, since "quiet" is a value that only a process with a working
+ * membarrier ever stores.
+ *
+ * WHAT IS PROMISED
+ *
+ * - xsc_park_*() return 0 once the word is not `old` (an acquire load said so), -ETIMEDOUT
+ *   not before timeout_ns of CLOCK_MONOTONIC have passed, -EINVAL for a NULL or misaligned
+ *   word. Nothing else: never -EINTR, never with the word unchanged. timeout_ns 0 looks once;
+ *   XSC_FOREVER has no deadline. A timeout looks once more before it is reported, so a store
+ *   whose writer died before its unpark is found then.
+ * - xsc_unpark_one() after a store wakes at least one of those parked for that word, if there
+ *   are any; xsc_unpark_all() wakes all of them. Waking more than one is allowed, and is what
+ *   happens for 8-byte words: the kernel compares 4 bytes. It is a hint about who is to look:
+ *   whoever looks and finds the word unchanged goes on waiting. So where waiters of one word
+ *   wait with different `old` values, or for different sizes at one address, use
+ *   xsc_unpark_all(): the one that is woken may not be the one that the store was for.
+ * - unpark orders nothing but itself after the stores before it, which may be plain, relaxed or
+ *   release: use release (or stronger) where the store publishes something.
+ * - Thread-safe; park, unpark: safe in signal handlers. errno is left alone. Not cancellation
+ *   points. No allocation. Usable in a child after fork().
+ * - The writer may free the word's memory after its store, before unpark: unpark only uses the
+ *   address.
+ *
+ * WHAT IS NOT
+ *
+ * - A store without an unpark ends a park at its timeout only.
+ * - Waiter and writer must use the same copy of the library: a plugin with a copy of its own,
+ *   statically linked, has an xsc_parked[] of its own.
+ * - The plain forms are for one process. Words in memory that other processes write or wait
+ *   for take the _shared forms, on both sides.
+ *
+ * SHARED FORMS
+ *
+ * Two processes that share nothing but the mapping have no common place where a waiter could
+ * announce itself, so xsc_unpark_one_shared() always makes one system call (some 0.1 us on
+ * bare metal), parked or not. Where that matters, use an event (xsc/event.h), which brings
+ * 4 bytes of its own for this. A parked waiter looks at the word once a second even
+ * if nobody wakes it, so a writer that was killed between store and unpark costs a second.
+ */
+#ifndef XSC_PARK_H
+#define XSC_PARK_H
+
+#include <xsc/wait.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --------------------------------------------------------------------------- waiting ---- */
+
+/* Waits, at last off the CPU, until *word != old. See "what is promised" above. */
+XSC_API XSC_INLINE int xsc_park_u8(const volatile uint8_t *word, uint8_t old, uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_park_u16(const volatile uint16_t *word, uint16_t old,
+                                    uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_park_u32(const volatile uint32_t *word, uint32_t old,
+                                    uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_park_u64(const volatile uint64_t *word, uint64_t old,
+                                    uint64_t timeout_ns);
+
+/* The same for a word in memory that other processes write, with the _shared unparks. */
+XSC_API XSC_INLINE int xsc_park_u8_shared(const volatile uint8_t *word, uint8_t old,
+                                          uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_park_u16_shared(const volatile uint16_t *word, uint16_t old,
+                                           uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_park_u32_shared(const volatile uint32_t *word, uint32_t old,
+                                           uint64_t timeout_ns);
+XSC_API XSC_INLINE int xsc_park_u64_shared(const volatile uint64_t *word, uint64_t old,
+                                           uint64_t timeout_ns);
+
+/*
+ * The same for any condition that a struct xsc_watch can state (bits under a mask, a counter
+ * that reaches a target): the part of a park that is not inline.
+ */
+XSC_API int xsc_park_slow(const struct xsc_watch *watch, uint64_t timeout_ns);
+XSC_API int xsc_park_shared_slow(const struct xsc_watch *watch, uint64_t timeout_ns);
+
+/* --------------------------------------------------------------------------- writing ---- */
+
+/* After the store: wakes one, or all, of those who are parked for the word. */
+XSC_API XSC_INLINE void xsc_unpark_one(const volatile void *word);
+XSC_API XSC_INLINE void xsc_unpark_all(const volatile void *word);
+
+/* The same for waiters in xsc_park_*_shared(), of any process. One system call, always. */
+XSC_API void xsc_unpark_one_shared(const volatile void *word);
+XSC_API void xsc_unpark_all_shared(const volatile void *word);
+
+/* ------------------------------------------------------------------------ who fences ---- */
+
+/* How a waiter and a writer that never fences are kept from missing each other. */
+enum xsc_park_barrier {
+    XSC_PARK_AUTO = 0,       /* to xsc_park_init(): XSC_PARK decides, else the best there is */
+    XSC_PARK_SEQ_CST = 1,    /* both fence: cheaper parks, unpark some 10 ns */
+    XSC_PARK_ASYMMETRIC = 2, /* membarrier(2), by the waiter alone */
+};
+
+/*
+ * Decides now. Not needed: the first waiter that leaves the CPU, or that prepares for an event,
+ * does it. Then a process that has several threads already is registered with the
+ * kernel, and that waiter is blind for some 10 ms, once; called before the first thread is
+ * made, it takes a microsecond. In the environment, XSC_PARK=seqcst (ignored in set-user-ID
+ * programs) asks for XSC_PARK_SEQ_CST. Returns
+ *   0          what was asked for is in force;
+ *   -ENOTSUP   no membarrier here: XSC_PARK_SEQ_CST is in force. Everything works;
+ *   -EALREADY  decided earlier, and otherwise: a decision holds for the process's life;
+ *   -EINVAL    no such value.
+ * Thread-safe, also in signal handlers.
+ */
+XSC_API int xsc_park_init(enum xsc_park_barrier want);
+
+/* What is in force: XSC_PARK_AUTO where nothing has been decided yet. */
+XSC_API enum xsc_park_barrier xsc_park_barrier(void);
+
+/* ---------------------------------------------------------------- the inline part ---- */
+
+/*
+ * Who is parked. A word's bucket holds twice the number of those parked for the words of that
+ * bucket, plus one once the process is known to have a working membarrier. So 1 means: nobody
+ * is parked, and whoever parks from now on will bring my store to light. Everything else,
+ * the initial 0 included, is for xsc_unpark_slow(). Part of the ABI; written by the library.
+ */
+#define XSC_PARK_BUCKETS 1024u
+#define XSC_PARK_QUIET 1u
+
+XSC_API extern uint32_t xsc_parked[XSC_PARK_BUCKETS];
+
+/* Does the fence where one is needed, looks again, and wakes. count: UINT32_MAX for all. */
+XSC_API void xsc_unpark_slow(const volatile void *word, uint32_t count);
+
+/*
+ * The bucket of a word: its address in words of 4 bytes, with the bits above a page folded in so
+ * that the same field of page-aligned objects spreads too. Neighbours never collide. Words that
+ * do cost the writer a wake for nobody, never a wake-up. A compiler hoists it out of loops.
+ */
+XSC_API XSC_INLINE uint32_t xsc_park_bucket(const volatile void *word);
+
+XSC_INLINE uint32_t xsc_park_bucket(const volatile void *word)
+{
+    const uintptr_t a = (uintptr_t)word;
+
+    return (uint32_t)((a >> 2) ^ (a >> 12)) & (XSC_PARK_BUCKETS - 1);
+}
+
+/*
+ * W2 and W3 of the argument. The compiler must not move the caller's store below the load:
+ * that is all the barrier there is.
+ */
+#define XSC_DEFINE_UNPARK_(name, count)                                                            \
+    XSC_INLINE void xsc_unpark_##name(const volatile void *word)                                   \
+    {                                                                                              \
+        __asm__ __volatile__("" ::: "memory");                                                     \
+        if (__builtin_expect(__atomic_load_n(&xsc_parked[xsc_park_bucket(word)],                   \
+                                             __ATOMIC_RELAXED) != XSC_PARK_QUIET, 0)) {            \
+            xsc_unpark_slow(word, count);                                                          \
+        }                                                                                          \
+    }
+
+XSC_DEFINE_UNPARK_(one, 1)
+XSC_DEFINE_UNPARK_(all, UINT32_MAX)
+#undef XSC_DEFINE_UNPARK_
+
+#define XSC_DEFINE_PARK_(name, slow, type)                                                         \
+    XSC_INLINE int xsc_park_##name(const volatile type *word, type old, uint64_t timeout_ns)       \
+    {                                                                                              \
+        if (__builtin_expect(word && !((uintptr_t)word & (sizeof(type) - 1)), 1) &&                \
+            __atomic_load_n(word, __ATOMIC_ACQUIRE) != old) {                                      \
+            return 0;                                                                              \
+        }                                                                                          \
+        const struct xsc_watch watch = {word, old, (type)~(type)0, sizeof(type), XSC_UNTIL_NOT};   \
+        return slow(&watch, timeout_ns);                                                           \
+    }
+
+XSC_DEFINE_PARK_(u8, xsc_park_slow, uint8_t)
+XSC_DEFINE_PARK_(u16, xsc_park_slow, uint16_t)
+XSC_DEFINE_PARK_(u32, xsc_park_slow, uint32_t)
+XSC_DEFINE_PARK_(u64, xsc_park_slow, uint64_t)
+XSC_DEFINE_PARK_(u8_shared, xsc_park_shared_slow, uint8_t)
+XSC_DEFINE_PARK_(u16_shared, xsc_park_shared_slow, uint16_t)
+XSC_DEFINE_PARK_(u32_shared, xsc_park_shared_slow, uint32_t)
+XSC_DEFINE_PARK_(u64_shared, xsc_park_shared_slow, uint64_t)
+#undef XSC_DEFINE_PARK_
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* XSC_PARK_H */

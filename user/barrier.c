@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* Which of the two sides fences: decided once a process, before anybody relies on it. */
+#define _GNU_SOURCE
+#include "user/barrier.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xsc/event.h>
+
+#include "user/sleep.h"
+
+static uint32_t in_force;   /* enum xsc_park_barrier; 0: nothing decided */
+static uint32_t refused[2]; /* [shared]: a barrier was refused after registration */
+static uint32_t no_shared;  /* registration for other processes' barriers was refused */
+
+/* All zeroes until decided: every unpark fences. The table is the ABI's, see xsc/park.h. */
+uint32_t xsc_parked[XSC_PARK_BUCKETS] __attribute__((aligned(64)));
+uint32_t xsc_event_joined;
+
+static bool seq_cst_by_environment(void)
+{
+#if defined(__GLIBC__)
+    const char *value = secure_getenv("XSC_PARK");
+#else
+    const char *value = getenv("XSC_PARK");
+#endif
+    return value && (!strcmp(value, "seqcst") || !strcmp(value, "seq_cst"));
+}
+
+enum xsc_park_barrier xsc_barrier_decide(enum xsc_park_barrier want)
+{
+    uint32_t mode = __atomic_load_n(&in_force, __ATOMIC_ACQUIRE), none = 0;
+
+    if (mode) {
+        return (enum xsc_park_barrier)mode;
+    }
+    if (want == XSC_PARK_AUTO && seq_cst_by_environment()) {
+        want = XSC_PARK_SEQ_CST;
+    }
+    mode = want != XSC_PARK_SEQ_CST && xsc_barrier_register(false) ? XSC_PARK_ASYMMETRIC
+                                                                   : XSC_PARK_SEQ_CST;
+    /* Several may come here at once, or one and its signal handler: the first is right. */
+    if (!__atomic_compare_exchange_n(&in_force, &none, mode, 0, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE)) {
+        return (enum xsc_park_barrier)none;
+    }
+    /* Registered: only now may writers be relieved. Bucket by bucket; see user/park.c. */
+    for (uint32_t i = 0; mode == XSC_PARK_ASYMMETRIC && i < XSC_PARK_BUCKETS; i++) {
+        __atomic_fetch_or(&xsc_parked[i], XSC_PARK_QUIET, __ATOMIC_RELEASE);
+    }
+    return (enum xsc_park_barrier)mode;
+}
+
+bool xsc_barrier_heavy(bool shared)
+{
+    xsc_fence(); /* our own, in so many words; the system call has one too */
+    if (xsc_barrier_everywhere(shared)) {
+        return true;
+    }
+    __atomic_store_n(&refused[shared], 1, __ATOMIC_RELAXED);
+    return false;
+}
+
+bool xsc_barrier_refused(bool shared)
+{
+    return __atomic_load_n(&refused[shared], __ATOMIC_RELAXED);
+}
+
+int xsc_park_init(enum xsc_park_barrier want)
+{
+    if (want != XSC_PARK_AUTO && want != XSC_PARK_SEQ_CST && want != XSC_PARK_ASYMMETRIC) {
+        return -EINVAL;
+    }
+    const bool early = !__atomic_load_n(&in_force, __ATOMIC_ACQUIRE);
+    const enum xsc_park_barrier got = xsc_barrier_decide(want);
+
+    if (want == got || want == XSC_PARK_AUTO) {
+        return 0;
+    }
+    return early && got == XSC_PARK_SEQ_CST ? -ENOTSUP : -EALREADY;
+}
+
+enum xsc_park_barrier xsc_park_barrier(void)
+{
+    return (enum xsc_park_barrier)__atomic_load_n(&in_force, __ATOMIC_ACQUIRE);
+}
+
+int xsc_event_join_shared(void)
+{
+    if (__atomic_load_n(&xsc_event_joined, __ATOMIC_ACQUIRE)) {
+        return 0;
+    }
+    if (xsc_barrier_decide(XSC_PARK_AUTO) != XSC_PARK_ASYMMETRIC ||
+        __atomic_load_n(&no_shared, __ATOMIC_RELAXED)) {
+        return -ENOTSUP;
+    }
+    if (!xsc_barrier_register(true)) {
+        __atomic_store_n(&no_shared, 1, __ATOMIC_RELAXED);
+        return -ENOTSUP;
+    }
+    __atomic_store_n(&xsc_event_joined, 1, __ATOMIC_RELEASE);
+    return 0;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* Sleeping and far-reaching barriers on Linux: futex(2), futex_waitv(2), membarrier(2). */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xsc/watch.h>
+
+#include "user/sleep.h"
+
+#define NS_PER_S 1000000000u
+
+/* ------------------------------------------------------------------------------- futex ---- */
+
+/*
+ * The kernel's own types, whatever the C library thinks of time. The plain system call takes
+ * two longs; 32-bit architectures younger than 2020 have only the one that takes 64 bits.
+ */
+#if defined(SYS_futex)
+#define FUTEX_CALL SYS_futex
+typedef long futex_time;
+#define FUTEX_TIME_MAX LONG_MAX
+#else
+#define FUTEX_CALL SYS_futex_time64
+typedef int64_t futex_time;
+#define FUTEX_TIME_MAX INT64_MAX
+#endif
+
+struct futex_timespec {
+    futex_time s, ns;
+};
+
+void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+               uint64_t deadline_ns, bool shared)
+{
+    /* Absolute, by CLOCK_MONOTONIC: FUTEX_WAIT_BITSET without FUTEX_CLOCK_REALTIME. */
+    const struct futex_timespec until = {(futex_time)(deadline_ns / NS_PER_S),
+                                         (futex_time)(deadline_ns % NS_PER_S)};
+    const int op = FUTEX_WAIT_BITSET | (shared ? 0 : FUTEX_PRIVATE_FLAG);
+    const bool bounded = deadline_ns != XSC_FOREVER && deadline_ns / NS_PER_S <= FUTEX_TIME_MAX;
+    const int saved = errno;
+
+    syscall(FUTEX_CALL, word, op, expected, bounded ? &until : NULL, NULL, bits);
+    errno = saved;
+}
+
+void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
+{
+    const int op = FUTEX_WAKE_BITSET | (shared ? 0 : FUTEX_PRIVATE_FLAG);
+    const int saved = errno;
+
+    syscall(FUTEX_CALL, word, op, count > INT_MAX ? INT_MAX : (int)count, NULL, NULL, bits);
+    errno = saved;
+}
+
+/*
+ * futex_waitv(), Linux 5.16: the kernel queues us at the first half, compares it, then the
+ * second, and goes back if either has changed. Declared here for older headers; the number is
+ * the same on all architectures but alpha.
+ */
+#if !defined(SYS_futex_waitv) && !defined(__alpha__)
+#define SYS_futex_waitv 449
+#endif
+
+struct wide_half {
+    uint64_t expected, address;
+    uint32_t flags, reserved;
+};
+
+#define HALF_32BIT_SHARED 2u /* FUTEX_32, without FUTEX_PRIVATE_FLAG */
+
+bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns)
+{
+#if defined(SYS_futex_waitv)
+    struct {
+        int64_t s, ns;
+    } const until = {(int64_t)(deadline_ns / NS_PER_S), (int64_t)(deadline_ns % NS_PER_S)};
+    struct wide_half half[2];
+    const int saved = errno;
+    uint32_t parts[2];
+    bool there;
+
+    memcpy(parts, &expected, sizeof(parts));
+    for (size_t i = 0; i < 2; i++) {
+        half[i] = (struct wide_half){parts[i], (uintptr_t)word + 4 * i, HALF_32BIT_SHARED, 0};
+    }
+    there = syscall(SYS_futex_waitv, half, 2, 0, deadline_ns != XSC_FOREVER ? &until : NULL,
+                    CLOCK_MONOTONIC) >= 0 ||
+            errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT;
+    errno = saved;
+    return there;
+#else
+    (void)word;
+    (void)expected;
+    (void)deadline_ns;
+    return false;
+#endif
+}
+
+/* -------------------------------------------------------------------------- membarrier ---- */
+
+/* Values of linux/membarrier.h, which headers older than Linux 4.16 lack. */
+#define MB_GLOBAL_EXPEDITED 2
+#define MB_REGISTER_GLOBAL_EXPEDITED 4
+#define MB_PRIVATE_EXPEDITED 8
+#define MB_REGISTER_PRIVATE_EXPEDITED 16
+
+static bool membarrier(int command)
+{
+#if defined(SYS_membarrier)
+    const int saved = errno;
+    const bool done = !syscall(SYS_membarrier, command, 0, 0);
+
+    errno = saved;
+    return done;
+#else
+    (void)command;
+    return false;
+#endif
+}
+
+bool xsc_barrier_register(bool shared)
+{
+    return membarrier(shared ? MB_REGISTER_GLOBAL_EXPEDITED : MB_REGISTER_PRIVATE_EXPEDITED);
+}
+
+/*
+ * A fork()ed child inherits the registration in every kernel so far, though no manual says so:
+ * where it did not, the first call fails and we register anew.
+ */
+bool xsc_barrier_everywhere(bool shared)
+{
+    if (shared) {
+        return membarrier(MB_GLOBAL_EXPEDITED);
+    }
+    return membarrier(MB_PRIVATE_EXPEDITED) ||
+           (membarrier(MB_REGISTER_PRIVATE_EXPEDITED) && membarrier(MB_PRIVATE_EXPEDITED));
+}

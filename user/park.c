@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Leaving the CPU, and being brought back by the writer. The public side is xsc/park.h.
+ *
+ * WHO STORES WHAT, WHO READS WHAT
+ *
+ *     writer (any thread)                        waiter
+ *     W1  store word                             P1  c = xsc_parked[b] += 2        (atomic)
+ *     --  compiler barrier                       P2  c quiet:  membarrier()
+ *     W2  n = xsc_parked[b]    (relaxed)             c not:    seq_cst fence
+ *         n == QUIET: done                       P3  load word (acquire); changed: P6
+ *     W3  seq_cst fence                          P4  futex_wait(word, value of P3)
+ *         n = xsc_parked[b]; n < 2: done         P5  back to P3
+ *     W4  futex_wake(word)                       P6  xsc_parked[b] -= 2
+ *
+ * A wake-up is lost if P4 sleeps on the old value and W4 is not executed after that. Between
+ * P4 and W4 the kernel settles it: both take the futex's bucket lock, and futex_wait compares
+ * under it. Either it sees W1 and does not sleep, or it is queued before W4 looks for
+ * sleepers (W1 is visible to the kernel by then: futex_wake begins with a full barrier). So
+ * what is to be shown is: P3 and P4's comparison see W1, or W2 (or W3) sees P1.
+ *
+ * ASYMMETRIC: P1 found QUIET, so P2 is membarrier(). This is the store-buffer litmus
+ *
+ *     W1 store word     P1 store counter
+ *     W2 load counter   P3 load word             forbidden: W2 misses P1 and P3 misses W1
+ *
+ * with a barrier of its own only on the right. membarrier() puts a full barrier B into the
+ * writer's program: somewhere in it, at some moment between P1 and P3 (a thread that is not
+ * running has been through one when it left its CPU). B is ordered after P1 and before P3 by the
+ * kernel. The interleavings:
+ *
+ *     B W1 W2    W2 is after B, which is after P1: W2 sees P1. The writer wakes.
+ *     W1 B W2    both: W2 sees P1, and P3 sees W1. It does not sleep, or is woken as well.
+ *     W1 W2 B    W1 is before B, which is before P3: P3 sees W1. It does not sleep.
+ *     W1 W2, and the thread exits, or B falls into another store's W1 W2: as the line above.
+ *
+ * Without B, W2 could be done while W1 sits in the writer's store buffer: the fourth outcome of
+ * the litmus, both missed. B forbids just that; W needs no fence of its own for it, on any
+ * architecture, because B orders everything before it against everything after.
+ *
+ * SEQ_CST: P1 did not find QUIET, so P2 is a fence. Let W2 read the value n.
+ *
+ *     n is from P1 or later in the counter's order: it includes our 2 until P6. The writer wakes.
+ *     n is older than P1: then n had no QUIET, because QUIET once set is never taken away and P1
+ *     did not find it. So the writer goes on to W3, and the litmus has a fence on either side.
+ *
+ * FROM ONE TO THE OTHER. A process starts SEQ_CST (all zeroes) and may set QUIET, bucket by
+ * bucket, at any moment after it has registered for membarrier(), while others park and unpark.
+ * Nothing more is needed: P1 is an atomic operation on the very word that carries QUIET, so
+ * it knows which of the two arguments holds for every n that a writer can have missed it with.
+ * (A flag beside the counter could not do that.) There is no way back: without a barrier that
+ * reaches them, writers that have just read QUIET could not be told.
+ *
+ * MEMBARRIER REFUSED AFTER ALL (a seccomp filter set after the first park): P1 found QUIET, P2
+ * fails. Then the writer may have missed us. We sleep for a millisecond at a time: W1 gets
+ * visible in far less.
+ *
+ * THE WORD AND THE FUTEX
+ *
+ * The kernel compares 4 aligned bytes.
+ * - 4-byte words: those. Expected is the value that P3 judged, so any change is seen, also one to
+ *   a value that does not meet the condition: we look and sleep again.
+ * - 1 and 2 bytes: the 4 bytes around them. One load gives both the value to judge and the
+ *   value to expect; a neighbour's change makes us look again, no more. All words in those 4
+ *   bytes sleep on one futex, so each takes the bit of its own address in the futex's bit set:
+ *   else an unpark_one for one byte could wake the waiter of another, and be lost.
+ * - 8 bytes: a change of the half that the kernel does not compare, made between P3 and P4
+ *   together with its W4, would be lost. So these sleep on a sequence number of their bucket:
+ *
+ *       W4' wide.waiters? then seq += 1 (release); futex_wake(seq, all)
+ *       P1' wide.waiters += 1 before P1
+ *       P3' key = seq (acquire), then load word; unchanged: futex_wait(seq, key)
+ *
+ *   If P3' misses W1 then key is from before W4' (acquire would show W1 otherwise), so W4'
+ *   changes seq under the sleeper's comparison or wakes it. The key must be read before the word.
+ *   All sleepers of the word are woken (and some others: the sequence is the bucket's, told
+ *   apart by 32 bits), because the one woken alone might be another word's.
+ *   W4' sees P1' whenever W3 sees P1: P1 releases, W3 acquires.
+ *
+ * SHARED words have no counter (see xsc/park.h), so W always does W4, and the kernel's part of
+ * the argument is all there is. 8-byte shared words sleep on both halves at once with
+ * futex_waitv(): queued at the first half, which W4 wakes, before the second is compared.
+ * Where the kernel lacks it, on the first half, for a millisecond at a time.
+ */
+#define _GNU_SOURCE
+#include "user/park.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <xsc/park.h>
+
+#include "core/port.h"
+#include "core/wait.h"
+#include "core/watch.h"
+#include "user/barrier.h"
+#include "user/library.h"
+#include "user/sleep.h"
+
+/* C99 inline: these make the external definitions, for callers that can't inline. */
+#define XSC_EMIT(name, type)                                                                       \
+    extern inline int xsc_park_##name(const volatile type *, type, uint64_t);
+XSC_EMIT(u8, uint8_t)
+XSC_EMIT(u16, uint16_t)
+XSC_EMIT(u32, uint32_t)
+XSC_EMIT(u64, uint64_t)
+XSC_EMIT(u8_shared, uint8_t)
+XSC_EMIT(u16_shared, uint16_t)
+XSC_EMIT(u32_shared, uint32_t)
+XSC_EMIT(u64_shared, uint64_t)
+#undef XSC_EMIT
+extern inline uint32_t xsc_park_bucket(const volatile void *);
+extern inline void xsc_unpark_one(const volatile void *);
+extern inline void xsc_unpark_all(const volatile void *);
+
+/* One waiter in xsc_parked[]; bit 0 is XSC_PARK_QUIET. */
+#define PARKED_ONE 2u
+
+/* --------------------------------------------------------------- watch, then sleep ---- */
+
+#define WATCH_NS 20000u
+
+/*
+ * How long to watch before leaving the CPU: about what leaving it and being woken costs, so
+ * that the sum is at most twice the better of the two. Not at all where there is one CPU:
+ * watching would keep the writer off it.
+ */
+static uint64_t watch_before_park(const volatile void *site)
+{
+    (void)site;
+    return __atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE) && xsc_library.cpu.cpus == 1
+               ? 0
+               : WATCH_NS;
+}
+
+/* The watch has been counted, as one that timed out; without one, so is the wait here. */
+static void count_park(bool watched, bool met)
+{
+    struct xsc_slot *slot = xsc_slot_claim(&xsc_library.stats, xsc_port_slot_hint());
+
+    if (!watched) {
+        xsc_count(&slot->n.total, 1);
+        xsc_count(&slot->n.timeouts, 1);
+        xsc_count(&slot->n.shallow, 1);
+    }
+    xsc_count(&slot->n.parks, 1);
+    xsc_count(&slot->n.parks_met, met);
+    xsc_slot_release(slot);
+}
+
+int xsc_watch_then(const struct xsc_watch *w, uint64_t timeout_ns, xsc_sleep_fn *sleep, void *arg)
+{
+    if (xsc_watch_met(w)) {
+        return 0;
+    }
+    if (!timeout_ns) {
+        return -ETIMEDOUT;
+    }
+    const uint64_t watch_ns = watch_before_park(w->word);
+    const bool parks = timeout_ns > watch_ns;
+
+    if (watch_ns && xsc_core_wait(&xsc_library, w, parks ? watch_ns : timeout_ns,
+                                  xsc_asked_by_environment) == XSC_MET) {
+        return 0;
+    }
+    if (!parks) {
+        return -ETIMEDOUT;
+    }
+
+    /* The watch took at least watch_ns, so that this is no earlier than the caller asked. */
+    const uint64_t now_ns = xsc_port_now_ns(), rest_ns = timeout_ns - watch_ns;
+    const bool met = sleep(arg, timeout_ns != XSC_FOREVER && rest_ns < XSC_FOREVER - now_ns
+                                    ? now_ns + rest_ns
+                                    : XSC_FOREVER);
+
+    count_park(watch_ns, met);
+    return met ? 0 : -ETIMEDOUT;
+}
+
+uint64_t xsc_next_look(uint64_t deadline_ns, uint64_t every_ns)
+{
+    if (every_ns == XSC_FOREVER) {
+        return deadline_ns;
+    }
+    const uint64_t next = xsc_port_now_ns() + every_ns;
+
+    return next < deadline_ns ? next : deadline_ns;
+}
+
+void xsc_wake_counted(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
+{
+    struct xsc_slot *slot = xsc_slot_claim(&xsc_library.stats, xsc_port_slot_hint());
+
+    xsc_count(&slot->n.wakes, 1);
+    xsc_slot_release(slot);
+    xsc_wake(word, bits, count, shared);
+}
+
+/* ------------------------------------------------------------------ one sleep, by size ---- */
+
+/* The bucket's sequence number for 8-byte words, and how many sleep on it. */
+static struct {
+    uint32_t seq, waiters;
+} wide[XSC_PARK_BUCKETS];
+
+/* The 4 bytes that the kernel compares for a word of up to 4 bytes. */
+static const volatile uint32_t *futex_of(const volatile void *word)
+{
+    return (const volatile uint32_t *)((uintptr_t)word & ~(uintptr_t)3);
+}
+
+/* Which of the words in those 4 bytes. */
+static uint32_t futex_bit(const volatile void *word)
+{
+    return 1u << ((uintptr_t)word & 3);
+}
+
+static uint32_t wide_bit(const volatile void *word)
+{
+    return 1u << ((uintptr_t)word >> 3 & 31);
+}
+
+/*
+ * Loads 4 bytes of which the caller may own one. They share a page and a cache line; the
+ * sanitizers, who would object, are kept out. volatile: one load, as the compiler sees it.
+ */
+#if defined(__clang__)
+__attribute__((no_sanitize("address", "thread")))
+#else
+__attribute__((no_sanitize_address, no_sanitize_thread))
+#endif
+static uint32_t load_around(const volatile uint32_t *at)
+{
+    return *at;
+}
+
+/* The value of the watch's 1 or 2 bytes within the 4 around them, whatever the byte order. */
+static uint64_t part_of(const struct xsc_watch *w, uint32_t around)
+{
+    const size_t at = (uintptr_t)w->word & 3;
+    uint8_t byte;
+    uint16_t pair;
+
+    if (w->size == 1) {
+        memcpy(&byte, (const char *)&around + at, sizeof(byte));
+        return byte;
+    }
+    memcpy(&pair, (const char *)&around + at, sizeof(pair));
+    return pair;
+}
+
+struct parking {
+    const struct xsc_watch *watch;
+    bool shared;
+};
+
+/*
+ * P3 and P4: looks, and sleeps if that may have to last. Every load that says "unchanged" is
+ * the one that the kernel's comparison starts from. The caller looks again in any case.
+ */
+static void look_and_sleep(const struct parking *p, uint64_t until_ns)
+{
+    const struct xsc_watch *w = p->watch;
+    const volatile uint32_t *futex = futex_of(w->word);
+
+    if (w->size < 4) {
+        const uint32_t around = load_around(futex);
+
+        if (!xsc_watch_holds(w, part_of(w, around))) {
+            xsc_sleep(futex, around, futex_bit(w->word), until_ns, p->shared);
+        }
+    } else if (w->size == 4) {
+        const uint32_t value = (uint32_t)xsc_watch_load(w);
+
+        if (!xsc_watch_holds(w, value)) {
+            xsc_sleep(futex, value, futex_bit(w->word), until_ns, p->shared);
+        }
+    } else if (!p->shared) {
+        uint32_t *seq = &wide[xsc_park_bucket(w->word)].seq;
+        const uint32_t key = __atomic_load_n(seq, __ATOMIC_ACQUIRE);
+
+        if (!xsc_watch_met(w)) {
+            xsc_sleep(seq, key, wide_bit(w->word), until_ns, false);
+        }
+    } else {
+        const uint64_t value = xsc_watch_load(w);
+        uint32_t first;
+
+        memcpy(&first, &value, sizeof(first));
+        if (!xsc_watch_holds(w, value) &&
+            !xsc_sleep_wide((const volatile uint64_t *)w->word, value, until_ns)) {
+            xsc_sleep(futex, first, futex_bit(w->word),
+                      xsc_next_look(until_ns, XSC_LOOK_REFUSED_NS), true);
+        }
+    }
+}
+
+/* P3 to P5. A deadline that has passed is reported only after one more look. */
+static bool sleep_until_met(const struct parking *p, uint64_t deadline_ns, uint64_t every_ns)
+{
+    for (;;) {
+        if (xsc_watch_met(p->watch)) {
+            return true;
+        }
+        look_and_sleep(p, xsc_next_look(deadline_ns, every_ns));
+        if (deadline_ns != XSC_FOREVER && xsc_port_now_ns() >= deadline_ns) {
+            return xsc_watch_met(p->watch);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------- parking ---- */
+
+static bool park_private(void *arg, uint64_t deadline_ns)
+{
+    const struct parking *p = arg;
+    const uint32_t b = xsc_park_bucket(p->watch->word);
+    uint64_t every_ns = XSC_FOREVER;
+
+    xsc_barrier_decide(XSC_PARK_AUTO);
+    if (p->watch->size == 8) {
+        __atomic_fetch_add(&wide[b].waiters, 1, __ATOMIC_RELAXED); /* P1' */
+    }
+    const uint32_t before = __atomic_fetch_add(&xsc_parked[b], PARKED_ONE, __ATOMIC_SEQ_CST);
+
+    if (!(before & XSC_PARK_QUIET)) {
+        xsc_fence();
+    } else if (!xsc_barrier_heavy(false)) {
+        every_ns = XSC_LOOK_REFUSED_NS;
+    }
+    const bool met = sleep_until_met(p, deadline_ns, every_ns);
+
+    __atomic_fetch_sub(&xsc_parked[b], PARKED_ONE, __ATOMIC_RELEASE);
+    if (p->watch->size == 8) {
+        __atomic_fetch_sub(&wide[b].waiters, 1, __ATOMIC_RELAXED);
+    }
+    return met;
+}
+
+static bool park_shared(void *arg, uint64_t deadline_ns)
+{
+    return sleep_until_met(arg, deadline_ns, XSC_LOOK_SHARED_NS);
+}
+
+int xsc_park_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
+{
+    struct parking p = {watch, false};
+
+    if (!watch || !xsc_watch_valid(watch)) {
+        return -EINVAL;
+    }
+    return xsc_watch_then(watch, timeout_ns, park_private, &p);
+}
+
+int xsc_park_shared_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
+{
+    struct parking p = {watch, true};
+
+    if (!watch || !xsc_watch_valid(watch)) {
+        return -EINVAL;
+    }
+    return xsc_watch_then(watch, timeout_ns, park_shared, &p);
+}
+
+/* ----------------------------------------------------------------------- unparking ---- */
+
+void xsc_unpark_slow(const volatile void *word, uint32_t count)
+{
+    const uint32_t b = xsc_park_bucket(word);
+
+    if (xsc_fence_load(&xsc_parked[b]) < PARKED_ONE) { /* W3 */
+        return;
+    }
+    xsc_wake_counted(futex_of(word), futex_bit(word), count, false); /* W4 */
+    if (!((uintptr_t)word & 7) && __atomic_load_n(&wide[b].waiters, __ATOMIC_RELAXED)) {
+        __atomic_fetch_add(&wide[b].seq, 1, __ATOMIC_RELEASE); /* W4' */
+        xsc_wake_counted(&wide[b].seq, wide_bit(word), UINT32_MAX, false);
+    }
+}
+
+void xsc_unpark_one_shared(const volatile void *word)
+{
+    xsc_wake_counted(futex_of(word), futex_bit(word), 1, true);
+}
+
+void xsc_unpark_all_shared(const volatile void *word)
+{
+    xsc_wake_counted(futex_of(word), futex_bit(word), UINT32_MAX, true);
+}

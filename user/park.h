@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* user/park.h - watch first, then sleep: what parking and events share */
+#ifndef XSC_USER_PARK_H
+#define XSC_USER_PARK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <xsc/watch.h>
+
+/* How a wait that watched in vain goes on, off the CPU, until deadline_ns. True: it is over. */
+typedef bool xsc_sleep_fn(void *arg, uint64_t deadline_ns);
+
+/*
+ * Watches w for a while, then calls sleep(arg). w must be valid. Counts the wait. Returns 0 or
+ * -ETIMEDOUT, by the watch or by sleep().
+ */
+int xsc_watch_then(const struct xsc_watch *w, uint64_t timeout_ns, xsc_sleep_fn *sleep, void *arg);
+
+/* Wakes, and counts that. */
+void xsc_wake_counted(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared);
+
+/*
+ * How long a sleeper goes without looking for itself: until its deadline where its waker
+ * can be relied on, else `every_ns`.
+ */
+uint64_t xsc_next_look(uint64_t deadline_ns, uint64_t every_ns);
+
+#define XSC_LOOK_SHARED_NS 1000000000u /* a waker in another process may be killed */
+#define XSC_LOOK_REFUSED_NS 1000000u   /* no barrier: a writer may have missed us */
+
+#endif /* XSC_USER_PARK_H */
