@@ -37,11 +37,11 @@
  * "from one to the other" in user/park.c.
  *
  * SHARED. A writer in another process is reached by membarrier(GLOBAL_EXPEDITED) only if that
- * process has registered. It knows that itself (xsc_event_joined), so it fences unless
- * it has; the waiter always executes the barrier. Registering while others wait is
- * safe: W reads xsc_event_joined before W2, registration puts a barrier into each of its
- * process's threads before that is set, so a W2 that trusts it is after that barrier, and a
- * P1 whose P2 came too early for the registration is before it. QUIET is not used.
+ * process has registered. It knows that itself (xsc_event_joined), so it fences unless it has;
+ * the waiter always executes the barrier. Registering while others wait is safe: P1, a full
+ * barrier, the kernel's look at who has registered; against registration, a full barrier,
+ * xsc_event_joined set (release), read (acquire), W2. The litmus again: either P2 reaches the
+ * writer's process, or a W2 that trusts xsc_event_joined sees P1. QUIET is not used.
  * A waiter whose P2 is refused can't know who has registered: it waits a millisecond at most,
  * and returns for its caller to look. A waiter in a shared event returns once a second, because the
  * writer may have been killed between W1 and W2.

@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# models/run.sh: checks the models exhaustively with Spin. Prints what is claimed, how many states
+# were searched, and the verdict. "lost": the model says a wake-up is lost, and shows it to be the case
+# for a variant with something left out, which is what it must do there: a model that can't
+# tell those from the real thing proves nothing.
+#
+# Exit 0: every claim is as expected; 1: one is not; 77: no spin or compiler (apt-get install spin gcc).
+set -u
+cd "$(dirname "$0")" || exit 1
+here=$PWD
+for tool in spin "${CC:=gcc}"; do
+    command -v "$tool" >/dev/null || {
+        echo "models/run.sh: $tool is missing (apt-get install spin gcc)" >&2
+        exit 77
+    }
+done
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0 checked=0 caught=0
+
+# check EXPECTED MODEL CLAIM [-DMACRO...]: expected is holds or lost.
+check() {
+    local expected=$1 model=$2 claim=$3 verdict states
+    shift 3
+    rm -f pan* ./*.trail
+    if ! spin -a "$@" "$here/$model" >spin.log 2>&1 || [ ! -f pan.c ] ||
+        ! "$CC" -w -O2 -DSAFETY -DMEMLIM=1024 -o pan pan.c >>spin.log 2>&1; then
+        cat spin.log
+        verdict='does not build' states=-
+    else
+        ./pan -m1000000 >pan.log 2>&1
+        states=$(awk '/states, stored/ { print $1 }' pan.log)
+        if ! grep -q 'errors: ' pan.log || grep -qE 'error: max search depth|out of memory|Search not completed.*memory' pan.log; then
+            verdict='not searched'
+        elif grep -q 'errors: 0' pan.log; then
+            verdict=holds
+        elif grep -q 'invalid end state' pan.log; then
+            verdict=lost
+        else
+            verdict=$(grep -m1 -E '^pan:1:' pan.log)
+        fi
+    fi
+    checked=$((checked + 1))
+    if [ "$verdict" = "$expected" ]; then
+        [ "$expected" = holds ] || caught=$((caught + 1))
+        printf 'ok      %-10s %9s states  %-8s %s\n' "${model%.pml}" "$states" "$verdict" "$claim"
+    else
+        printf 'NOT OK  %-10s %9s states  %-8s %s (expected: %s)\n' "${model%.pml}" "$states" \
+            "$verdict" "$claim" "$expected"
+        failed=1
+    fi
+}
+
+two=-DWAITERS=2
+four=(-DWAITERS=2 -DWRITERS=2 -DSTORES=1 -DONCE)
+
+echo '# park/unpark, membarrier by the waiter, nothing by the writer'
+check holds park.pml 'one writer, one waiter, two stores'
+check holds park.pml 'one writer, two waiters, unpark_all' $two -DUNPARK_ALL
+check holds park.pml 'two writers, two waiters, unpark_one each' "${four[@]}"
+check holds park.pml 'the waiter looks only before the barrier: the futex compares after it' -DLOOK_BEFORE_BARRIER
+check lost park.pml 'no barrier' -DNO_BARRIER
+check lost park.pml 'barrier before the announcement' -DBARRIER_FIRST
+check lost park.pml 'look before the barrier, and no comparison by the futex' -DLOOK_BEFORE_BARRIER -DNO_COMPARE
+check lost park.pml 'no comparison by the futex' -DNO_COMPARE
+check lost park.pml 'announcement withdrawn before sleeping' -DWITHDRAW_EARLY
+check lost park.pml 'unpark loads before the store (no compiler barrier)' -DLOAD_BEFORE_STORE
+check lost park.pml 'one store, two waiters, unpark_one for both' $two -DSTORES=1
+check lost park.pml 'unpark_one, and waiters that wait for different values' $two
+
+echo '# park/unpark, a fence on either side'
+check holds park.pml 'one writer, one waiter, two stores' -DSEQ_CST
+check holds park.pml 'one writer, two waiters, unpark_all' -DSEQ_CST $two -DUNPARK_ALL
+check holds park.pml 'two writers, two waiters, unpark_one each' -DSEQ_CST "${four[@]}"
+check lost park.pml 'no fence by the writer' -DSEQ_CST -DNO_WRITER_FENCE
+check lost park.pml 'announcement by a plain store, no fence' -DSEQ_CST -DPLAIN_COUNT
+
+echo '# park/unpark, from fences to membarrier while it goes on'
+check holds park.pml 'one writer, one waiter' -DSWITCH
+check holds park.pml 'one writer, two waiters, unpark_all' -DSWITCH $two -DUNPARK_ALL
+check holds park.pml 'two writers, two waiters, unpark_one each' -DSWITCH "${four[@]}"
+check lost park.pml 'the waiter goes by what it read before its announcement' -DSWITCH -DSTALE_MODE
+check lost park.pml 'the waiter asks for fences only when it parks' -DLAZY_FLAG -DNO_BARRIER
+
+echo '# park/unpark, 8-byte words: a sequence number per bucket'
+check holds park.pml 'one writer, one waiter, two stores' -DWIDE
+check holds park.pml 'one writer, two waiters' -DWIDE $two
+check holds park.pml 'two writers, two waiters' -DWIDE "${four[@]}"
+check holds park.pml 'fences' -DWIDE -DSEQ_CST
+check holds park.pml 'from fences to membarrier' -DWIDE -DSWITCH
+check lost park.pml 'no barrier' -DWIDE -DNO_BARRIER
+check lost park.pml 'look before the barrier' -DWIDE -DLOOK_BEFORE_BARRIER
+check lost park.pml 'the sequence number is read after the look' -DWIDE -DKEY_AFTER_LOOK
+check lost park.pml 'wake without moving the sequence on' -DWIDE -DNO_SEQ
+
+echo '# the futex and words of other sizes'
+check holds futex.pml 'two bytes in one futex, told apart by bits' -DBYTES -DBITS
+check lost futex.pml 'two bytes in one futex, not told apart' -DBYTES
+check lost futex.pml 'judged by one load, compared with another' -DBYTES -DBITS -DTWO_LOADS
+check holds futex.pml 'two halves: queued at the first, then the second compared' -DHALVES
+check lost futex.pml 'two halves: only the first compared' -DHALVES -DFIRST_ONLY
+check lost futex.pml 'two halves: compared, then queued' -DHALVES -DCOMPARE_THEN_QUEUE
+
+echo '# event count'
+check holds event.pml 'one writer, one waiter'
+check holds event.pml 'one writer, two waiters, broadcast' $two -DBROADCAST
+check holds event.pml 'two writers, two waiters, signal each' $two -DWRITERS=2
+check holds event.pml 'fences' $two -DWRITERS=2 -DSEQ_CST
+check holds event.pml 'from fences to membarrier' $two -DWRITERS=2 -DSWITCH
+check lost event.pml 'no barrier' -DNO_BARRIER
+check lost event.pml 'barrier before the announcement' -DBARRIER_FIRST
+check lost event.pml 'no fence by the writer' -DSEQ_CST -DNO_WRITER_FENCE
+check lost event.pml 'the key is read after the look at the condition' -DKEY_AFTER_LOOK
+check lost event.pml 'signal without moving the sequence on' -DNO_SEQ
+check lost event.pml 'left before sleeping' -DLEAVE_EARLY
+check lost event.pml 'PARKED said after sleeping' -DPARKED_AFTER
+check lost event.pml 'PARKED read before the sequence moves on' -DPARKED_READ_EARLY
+check lost event.pml 'PARKED taken off with others inside' $two -DWRITERS=2 -DANYONE_TAKES_PARKED_OFF
+check lost event.pml 'no comparison by the futex' -DNO_COMPARE
+
+echo '# event count, shared between processes'
+check holds event.pml 'one writer, one waiter, the writer joins meanwhile' -DSHARED
+check holds event.pml 'two writers, two waiters, the writers join meanwhile' -DSHARED $two -DWRITERS=2
+check lost event.pml 'trusted before it has joined' -DSHARED -DTRUST_BEFORE_JOINING
+check holds event.pml 'joined with no barrier on the writers: acquiring is enough' -DSHARED -DREGISTRATION_IN_THIS_THREAD_ONLY
+check lost event.pml 'not joined, and no fence' -DSHARED -DNO_WRITER_FENCE
+check lost event.pml 'no barrier by the waiter' -DSHARED -DNO_BARRIER
+
+echo "# $checked claims, $caught broken variants caught"
+exit $failed
