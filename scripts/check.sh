@@ -59,7 +59,7 @@ run_stage() {
     case $stage in
     release)
         unset XSC_TEST_HANDOVERS
-        build release && tests release unit native stress style install
+        build release && tests release unit native stress style install model
         ;;
     release-fast) build release && tests release unit native style install ;;
     asan-ubsan-fast) build asan-ubsan && tests asan-ubsan unit ;;

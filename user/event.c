@@ -109,8 +109,8 @@ static bool moved_on(const struct sleeper *s)
 static bool sleep_on_event(void *arg, uint64_t deadline_ns)
 {
     const struct sleeper *s = arg;
-    const bool refused = xsc_barrier_refused(s->shared);
-    const uint64_t until_ns = xsc_next_look(deadline_ns, refused     ? XSC_LOOK_REFUSED_NS
+    const bool unreached = xsc_barrier_refused(s->shared); /* some writer may be */
+    const uint64_t until_ns = xsc_next_look(deadline_ns, unreached   ? XSC_LOOK_REFUSED_NS
                                                          : s->shared ? XSC_LOOK_SHARED_NS
                                                                      : XSC_FOREVER);
 

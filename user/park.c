@@ -229,7 +229,8 @@ __attribute__((no_sanitize("address", "thread")))
 #else
 __attribute__((no_sanitize_address, no_sanitize_thread))
 #endif
-static uint32_t load_around(const volatile uint32_t *at)
+static uint32_t
+load_around(const volatile uint32_t *at)
 {
     return *at;
 }

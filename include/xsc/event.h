@@ -65,7 +65,10 @@ struct xsc_event {
     uint32_t waiters; /* XSC_EVENT_* below */
 };
 
-#define XSC_EVENT_INIT {0, 0}
+#define XSC_EVENT_INIT                                                                             \
+    {                                                                                              \
+        0, 0                                                                                       \
+    }
 
 /* Announces that the caller is about to look at the condition, and wait. The key is for wait. */
 XSC_API uint32_t xsc_event_prepare(struct xsc_event *event);
@@ -116,8 +119,8 @@ XSC_API void xsc_event_signal_shared_slow(struct xsc_event *event, uint32_t coun
     XSC_INLINE void xsc_event_##name(struct xsc_event *event)                                      \
     {                                                                                              \
         __asm__ __volatile__("" ::: "memory");                                                     \
-        if (__builtin_expect(__atomic_load_n(&event->waiters, __ATOMIC_RELAXED) !=                 \
-                             XSC_EVENT_QUIET, 0)) {                                                \
+        if (__builtin_expect(                                                                      \
+                __atomic_load_n(&event->waiters, __ATOMIC_RELAXED) != XSC_EVENT_QUIET, 0)) {       \
             xsc_event_signal_slow(event, count);                                                   \
         }                                                                                          \
     }                                                                                              \
@@ -125,7 +128,8 @@ XSC_API void xsc_event_signal_shared_slow(struct xsc_event *event, uint32_t coun
     {                                                                                              \
         __asm__ __volatile__("" ::: "memory");                                                     \
         if (__builtin_expect(!__atomic_load_n(&xsc_event_joined, __ATOMIC_ACQUIRE) ||              \
-                             __atomic_load_n(&event->waiters, __ATOMIC_RELAXED), 0)) {             \
+                                 __atomic_load_n(&event->waiters, __ATOMIC_RELAXED),               \
+                             0)) {                                                                 \
             xsc_event_signal_shared_slow(event, count);                                            \
         }                                                                                          \
     }

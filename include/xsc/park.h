@@ -189,7 +189,8 @@ XSC_INLINE uint32_t xsc_park_bucket(const volatile void *word)
     {                                                                                              \
         __asm__ __volatile__("" ::: "memory");                                                     \
         if (__builtin_expect(__atomic_load_n(&xsc_parked[xsc_park_bucket(word)],                   \
-                                             __ATOMIC_RELAXED) != XSC_PARK_QUIET, 0)) {            \
+                                             __ATOMIC_RELAXED) != XSC_PARK_QUIET,                  \
+                             0)) {                                                                 \
             xsc_unpark_slow(word, count);                                                          \
         }                                                                                          \
     }
@@ -205,7 +206,7 @@ XSC_DEFINE_UNPARK_(all, UINT32_MAX)
             __atomic_load_n(word, __ATOMIC_ACQUIRE) != old) {                                      \
             return 0;                                                                              \
         }                                                                                          \
-        const struct xsc_watch watch = {word, old, (type)~(type)0, sizeof(type), XSC_UNTIL_NOT};   \
+        const struct xsc_watch watch = {word, old, (type) ~(type)0, sizeof(type), XSC_UNTIL_NOT};  \
         return slow(&watch, timeout_ns);                                                           \
     }
 

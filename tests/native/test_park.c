@@ -167,7 +167,8 @@ static void sizes(void)
     for (size_t i = 0; i < 4; i++) {
         for (uint32_t at = 0; at < 8; at += size[i]) {
             /* Only the last byte changes: the high half, on a little-endian machine. */
-            for (uint32_t change = at; change < at + size[i]; change += size[i] > 1 ? size[i] - 1 : 1) {
+            for (uint32_t change = at;
+                 change<at + size[i]; change += size[i]> 1 ? size[i] - 1 : 1) {
                 memset(&m, 0, sizeof(m));
                 struct waiter w = {.watch = {m.bytes + at, 0, UINT64_MAX, size[i], XSC_UNTIL_NOT},
                                    .timeout_ns = LOST_NS};
@@ -226,7 +227,8 @@ static void restless_neighbours(void)
         uint8_t byte[4];
         uint16_t pair[2];
     } m = {0};
-    struct waiter w = {.watch = {&m.pair[1], 0, UINT64_MAX, 2, XSC_UNTIL_NOT}, .timeout_ns = LOST_NS};
+    struct waiter w = {.watch = {&m.pair[1], 0, UINT64_MAX, 2, XSC_UNTIL_NOT},
+                       .timeout_ns = LOST_NS};
 
     start(&w);
     until_asleep(&w);
@@ -250,7 +252,8 @@ static void restless_neighbours(void)
 static void conditions(void)
 {
     uint32_t word = 0;
-    struct waiter w = {.watch = {&word, 5, UINT32_MAX, 4, XSC_UNTIL_REACHED}, .timeout_ns = LOST_NS};
+    struct waiter w = {.watch = {&word, 5, UINT32_MAX, 4, XSC_UNTIL_REACHED},
+                       .timeout_ns = LOST_NS};
 
     start(&w);
     for (uint32_t i = 1; i <= 5; i++) {

@@ -9,7 +9,7 @@
  * - every system call trapped and counted: none by unpark and signal with nobody parked. The
  *   control makes one now and then, and those must be counted to the last.
  *
- * XSC_TEST_HANDOVERS: hand-overs (default 20000) and, times 50, unparks. Exit 0, 1, 2, 77.
+ * Exit 0, 1, or 77.
  */
 #define _GNU_SOURCE
 #include <linux/filter.h>
@@ -26,7 +26,8 @@
 #define SYS_futex_waitv 449
 #endif
 
-static uint64_t handovers;
+#define HANDOVERS 20000
+#define UNPARKS 1000000
 
 /* Every call gets `rest`, the two given ones `them`. Inherited by threads made later. */
 static bool filter(unsigned them, unsigned one, unsigned two, unsigned rest)
@@ -104,7 +105,7 @@ static void *take_part(void *arg)
     const bool second = arg != NULL;
     uint64_t random = 88172645463325252ull + second;
 
-    for (uint64_t i = 1; i <= handovers / 2; i++) {
+    for (uint64_t i = 1; i <= HANDOVERS / 2; i++) {
         if (next_random(&random) % 16 == 0) {
             spin_for(18000 + (random >> 32) % 10000);
         }
@@ -198,7 +199,7 @@ static void quiet_writer(void *arg)
     static uint32_t narrow;
     static uint64_t wide;
     static struct xsc_event event, shared;
-    const uint64_t n = handovers * 50;
+    const uint64_t n = UNPARKS;
 
     if (barrier && xsc_park_init(barrier) == -ENOTSUP) {
         printf("no membarrier in this kernel\n");
@@ -239,7 +240,6 @@ int main(void)
     enum xsc_park_barrier barrier[] = {XSC_PARK_AUTO, XSC_PARK_ASYMMETRIC, XSC_PARK_SEQ_CST};
     int worst = 0;
 
-    handovers = count_from("XSC_TEST_HANDOVERS", 20000);
     const int ends[] = {
         in_child("membarrier refused from the start", no_membarrier, NULL),
         in_child("membarrier refused later", no_membarrier_later, NULL),

@@ -28,8 +28,9 @@ struct line {
 
 enum kind { U8, U16, U32, U64, U64_HIGH, EVENT, U32_SHARED, U64_SHARED, EVENT_SHARED };
 
-static const char *const kind_name[] = {"u8",    "u16",        "u32",        "u64",         "u64, high half",
-                                        "event", "u32 shared", "u64 shared", "event shared"};
+static const char *const kind_name[] = {
+    "u8",    "u16",        "u32",        "u64",         "u64, high half",
+    "event", "u32 shared", "u64 shared", "event shared"};
 
 struct exchange {
     enum kind kind;
@@ -128,8 +129,8 @@ static bool arrived(const struct line *l, enum kind kind, uint64_t i)
 {
     const uint64_t want = as_word(kind, i);
 
-    return kind == U8    ? l->word.u8 == want
-           : kind == U16 ? l->word.u16 == want
+    return kind == U8                          ? l->word.u8 == want
+           : kind == U16                       ? l->word.u16 == want
            : kind == U32 || kind == U32_SHARED ? l->word.u32 == (uint32_t)want
                                                : l->word.u64 == want;
 }

@@ -5,7 +5,7 @@
  * has registered for barriers and the other has not, or neither, or both.
  *
  * Also: a process killed between its store and its unpark, and one killed while it waits.
- * XSC_TEST_HANDOVERS: hand-overs of each kind (default 20000). Exit 0, 1, 2 (bad number).
+ * Exit 0 or 1.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 
 #include "park_test.h"
+
+#define HANDOVERS 20000
 
 struct line {
     volatile uint64_t word;
@@ -192,7 +194,7 @@ int main(int argc, char **argv)
     }
     close(fd);
     struct page *p = map(path);
-    const uint64_t n = count_from("XSC_TEST_HANDOVERS", 20000) / 2 + 1;
+    const uint64_t n = HANDOVERS / 2;
 
     for (int round = 0; round < 2 * KINDS; round++) {
         const enum kind kind = (enum kind)(round % KINDS);

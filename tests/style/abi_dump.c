@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include <xsc/event.h>
+#include <xsc/park.h>
 #include <xsc/probe.h>
 #include <xsc/stats.h>
 #include <xsc/wait.h>
@@ -56,6 +58,28 @@ static void wait_h(void)
     END(xsc_config);
 }
 
+static void park_h(void)
+{
+    ENUM(xsc_park_barrier);
+    VALUE(XSC_PARK_AUTO);
+    VALUE(XSC_PARK_SEQ_CST);
+    VALUE(XSC_PARK_ASYMMETRIC);
+    VALUE(XSC_PARK_BUCKETS);
+    VALUE(XSC_PARK_QUIET);
+    VALUE(sizeof(xsc_parked));
+}
+
+static void event_h(void)
+{
+    VALUE(XSC_EVENT_QUIET);
+    VALUE(XSC_EVENT_PARKED);
+    VALUE(XSC_EVENT_WAITER);
+    STRUCT(xsc_event);
+    FIELD(xsc_event, seq);
+    FIELD(xsc_event, waiters);
+    END(xsc_event);
+}
+
 static void stats_h(void)
 {
     ENUM(xsc_mechanism_state);
@@ -88,6 +112,8 @@ static void stats_h(void)
     FIELD(xsc_stats, choice_reason);
     FIELD(xsc_stats, fail_reason);
     FIELD(xsc_stats, refusal);
+    FIELD(xsc_stats, parks);
+    FIELD(xsc_stats, wakes);
     END(xsc_stats);
     STRUCT(xsc_mechanism_info);
     FIELD(xsc_mechanism_info, name);
@@ -163,6 +189,8 @@ int main(void)
 {
     watch_h();
     wait_h();
+    park_h();
+    event_h();
     stats_h();
     probe_h();
     return 0;

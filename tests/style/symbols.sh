@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 #
 # symbols.sh LIBRARY: what the headers declare, what the version script lists and what the library
-# exports are the same functions.
+# exports are the same functions and objects.
 . "$(dirname "$0")/style.sh"
 export LC_ALL=C # one order for sort and comm
 need nm
 
-# XSC_API ... name(: the name before the first parenthesis of every declaration.
+# XSC_API ... name( or name[: the name before the first bracket of every declaration.
 declared=$(cat include/xsc/*.h | grep -v '^#' | tr '\n' ' ' |
-    grep -oE 'XSC_API[^;{]*' | sed -E 's/^([^(]*)\(.*/\1/; s/.*[ *]//' | sort -u)
+    grep -oE 'XSC_API[^;{]*' | XX | sort -u)
 listed=$(sed -n 's/^ *\(xsc_[a-z0-9_]*\);$/\1/p' user/xsc-wait.map | sort)
 wanted=$(sed -n 's/^ *\(xsc_[a-z0-9_]*\);$/\1@@XSC_0.1/p' user/xsc-wait.map | sort)
 exported=$(nm -D --defined-only "$1" | awk '$2 != "A" { print $3 }' | sort)

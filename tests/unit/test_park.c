@@ -1,0 +1,680 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * user/park.c, user/event.c, user/barrier.c: who announces what, to whom, in which order, with
+ * an OS that does what a test says. A5, A6, A7. The state of a process is reset between tests,
+ * so the sources themselves are included.
+ */
+#define _GNU_SOURCE
+#include "tests/unit/unit.h"
+
+#include "tests/unit/fake_mech.h"
+#include "tests/unit/fake_port.h"
+#include "user/barrier.c"
+#include "user/event.c"
+#include "user/park.c"
+
+#define MS 1000000u
+#define US 1000u
+
+struct xsc_engine xsc_library;
+
+const char *xsc_asked_by_environment(void)
+{
+    return NULL;
+}
+
+/* ---------------------------------------------------------------------------- a fake OS ---- */
+
+static struct fake_os {
+    bool register_fails[2], barrier_fails[2], no_wide; /* [shared] */
+    void (*in_barrier)(void), (*in_sleep)(void);       /* what the world does meanwhile */
+
+    unsigned registers[2], barriers[2], sleeps, wide_sleeps, wakes;
+    const volatile void *slept_on, *woke;
+    uint32_t expected, slept_bits, woke_bits, woke_count;
+    uint64_t until_ns;
+    bool slept_shared, woke_shared, woken;
+} os;
+
+bool xsc_barrier_register(bool shared)
+{
+    os.registers[shared]++;
+    return !os.register_fails[shared];
+}
+
+bool xsc_barrier_everywhere(bool shared)
+{
+    os.barriers[shared]++;
+    if (os.in_barrier) {
+        os.in_barrier();
+    }
+    return !os.barrier_fails[shared];
+}
+
+static void pass_time(uint64_t until_ns)
+{
+    os.until_ns = until_ns;
+    if (os.in_sleep) {
+        os.in_sleep();
+    }
+    if (!os.woken) {
+        assert_int_not_equal(until_ns, XSC_FOREVER); /* nobody would ever wake it */
+        if (until_ns > fake.now) {
+            fake_advance(until_ns - fake.now);
+        }
+    }
+    os.woken = false;
+}
+
+void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+               uint64_t deadline_ns, bool shared)
+{
+    os.sleeps++;
+    os.slept_on = word;
+    os.expected = expected;
+    os.slept_bits = bits;
+    os.slept_shared = shared;
+    if (*word == expected) {
+        pass_time(deadline_ns);
+    }
+}
+
+bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns)
+{
+    if (os.no_wide) {
+        return false;
+    }
+    os.wide_sleeps++;
+    os.slept_on = word;
+    if (*word == expected) {
+        pass_time(deadline_ns);
+    }
+    return true;
+}
+
+void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
+{
+    os.wakes++;
+    os.woke = word;
+    os.woke_bits = bits;
+    os.woke_count = count;
+    os.woke_shared = shared;
+    if (word == os.slept_on && bits & os.slept_bits && shared == os.slept_shared) {
+        os.woken = true;
+    }
+}
+
+static union {
+    uint64_t u64;
+    uint32_t u32[2];
+    uint16_t u16[4];
+    uint8_t u8[8];
+} word;
+static struct xsc_event event;
+
+static uint32_t bucket(void)
+{
+    return xsc_parked[xsc_park_bucket(&word)];
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    fake_mechs_reset();
+    fake_engine(&xsc_library, 0, 2);
+    os = (struct fake_os){0};
+    word.u64 = 0;
+    event = (struct xsc_event)XSC_EVENT_INIT;
+    in_force = no_shared = xsc_event_joined = 0;
+    memset(refused, 0, sizeof(refused));
+    memset(xsc_parked, 0, sizeof(xsc_parked));
+    memset(wide, 0, sizeof(wide));
+    unsetenv("XSC_PARK");
+    return 0;
+}
+
+static struct xsc_counts counts(void)
+{
+    struct xsc_counts n;
+
+    xsc_stats_sum(&xsc_library.stats, &n, NULL);
+    return n;
+}
+
+static void store(void)
+{
+    __atomic_store_n(&word.u32[0], 1, __ATOMIC_RELEASE);
+}
+
+static void store_and_unpark(void)
+{
+    store();
+    xsc_unpark_one(&word);
+}
+
+/* --------------------------------------------------------------------------- deciding ---- */
+
+static void undecided_unparks_look_and_wake_nobody(void **state)
+{
+    (void)state;
+    assert_int_equal(bucket(), 0); /* not quiet */
+    xsc_unpark_one(&word);
+    xsc_unpark_all(&word);
+    xsc_event_signal(&event);
+    assert_int_equal(os.wakes + os.registers[0] + os.barriers[0], 0);
+    assert_int_equal(event.waiters, 0);
+    assert_int_equal(xsc_park_barrier(), XSC_PARK_AUTO);
+}
+
+static void the_first_park_decides(void **state)
+{
+    (void)state;
+    assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
+    assert_int_equal(os.registers[0], 1);
+    assert_int_equal(os.barriers[0], 1);
+    assert_int_equal(xsc_park_barrier(), XSC_PARK_ASYMMETRIC);
+    for (unsigned i = 0; i < XSC_PARK_BUCKETS; i++) {
+        assert_int_equal(xsc_parked[i], XSC_PARK_QUIET);
+    }
+    assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
+    assert_int_equal(os.registers[0], 1);
+    assert_int_equal(xsc_park_init(XSC_PARK_SEQ_CST), -EALREADY);
+    assert_int_equal(xsc_park_init(XSC_PARK_AUTO), 0);
+}
+
+static void a_watched_wait_decides_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(xsc_park_u32(word.u32, 0, 20 * US), -ETIMEDOUT);
+    assert_int_equal(os.registers[0] + os.barriers[0] + os.sleeps, 0);
+    assert_int_equal(counts().parks, 0);
+}
+
+static void fences_where_registration_is_refused(void **state)
+{
+    (void)state;
+    os.register_fails[0] = true;
+    assert_int_equal(xsc_park_init(XSC_PARK_ASYMMETRIC), -ENOTSUP);
+    assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
+    assert_int_equal(os.barriers[0], 0);
+    assert_int_equal(bucket(), 0); /* nobody is told that it is quiet */
+    os.in_sleep = store_and_unpark;
+    assert_int_equal(xsc_park_u32(word.u32, 0, XSC_FOREVER), 0);
+}
+
+static void fences_where_the_environment_says_so(void **state)
+{
+    (void)state;
+    setenv("XSC_PARK", "seqcst", 1);
+    assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
+    assert_int_equal(os.registers[0] + os.barriers[0], 0);
+    assert_int_equal(xsc_park_barrier(), XSC_PARK_SEQ_CST);
+    assert_int_equal(xsc_event_join_shared(), -ENOTSUP);
+    assert_int_equal(os.registers[1], 0);
+}
+
+/* Decided by another while this one parks: the announcement tells which barrier it takes. */
+static void decided_meanwhile(void **state)
+{
+    (void)state;
+    in_force = XSC_PARK_ASYMMETRIC; /* and the buckets not yet told */
+    assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
+    assert_int_equal(os.barriers[0], 0);
+    xsc_parked[xsc_park_bucket(&word)] |= XSC_PARK_QUIET;
+    assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
+    assert_int_equal(os.barriers[0], 1);
+}
+
+/* ------------------------------------------------------------------------------ parking ---- */
+
+static void announced_by_then(void)
+{
+    assert_int_equal(bucket(), 2 + XSC_PARK_QUIET);
+    assert_int_equal(os.sleeps, 0);
+    store(); /* by a writer who saw nobody: this barrier brings it to light */
+}
+
+static void looks_after_the_barrier(void **state)
+{
+    (void)state;
+    os.in_barrier = announced_by_then;
+    assert_int_equal(xsc_park_u32(word.u32, 0, XSC_FOREVER), 0);
+    assert_int_equal(os.barriers[0], 1);
+    assert_int_equal(os.sleeps, 0);
+    assert_int_equal(bucket(), XSC_PARK_QUIET);
+    assert_int_equal(counts().parks, 1);
+    assert_int_equal(counts().changed, 1);
+}
+
+static void announced_while_asleep(void)
+{
+    assert_int_equal(bucket(), 2 + XSC_PARK_QUIET);
+    store_and_unpark();
+}
+
+static void is_woken(void **state)
+{
+    (void)state;
+    os.in_sleep = announced_while_asleep;
+    assert_int_equal(xsc_park_u32(word.u32, 0, XSC_FOREVER), 0);
+    assert_int_equal(os.sleeps, 1);
+    assert_int_equal(os.until_ns, XSC_FOREVER);
+    assert_int_equal(os.wakes, 1);
+    assert_int_equal(os.woke_count, 1);
+    assert_false(os.woke_shared);
+    assert_int_equal(bucket(), XSC_PARK_QUIET);
+    assert_int_equal(counts().wakes, 1);
+    xsc_unpark_all(&word); /* and now nobody is there any more */
+    assert_int_equal(os.wakes, 1);
+}
+
+static void every_size_and_place(void **state)
+{
+    static const uint32_t sizes[] = {1, 2, 4, 8};
+
+    for (size_t s = 0; s < LENGTH(sizes); s++) {
+        for (uint32_t at = 0; at < 8; at += sizes[s]) {
+            setup(state);
+            const struct xsc_watch w = {word.u8 + at, 0, UINT64_MAX, sizes[s], XSC_UNTIL_NOT};
+
+            word.u8[(at + 8 - 1) % 8] = sizes[s] < 8 ? 77 : 0; /* a neighbour */
+            const uint32_t around = word.u32[at / 4];
+
+            assert_int_equal(xsc_park_slow(&w, MS), -ETIMEDOUT);
+            if (sizes[s] < 8) {
+                assert_ptr_equal(os.slept_on, &word.u32[at / 4]);
+                assert_int_equal(os.expected, around);
+                assert_int_equal(os.slept_bits, 1u << at % 4);
+            } else {
+                assert_ptr_equal(os.slept_on, &wide[xsc_park_bucket(&word)].seq);
+            }
+            xsc_parked[xsc_park_bucket(w.word)] += 2;
+            xsc_unpark_all(w.word);
+            assert_ptr_equal(os.woke, &word.u32[at / 4]);
+            assert_int_equal(os.woke_bits, 1u << at % 4);
+            assert_int_equal(os.woke_count, UINT32_MAX);
+        }
+    }
+}
+
+static void change_the_neighbour(void)
+{
+    if (os.sleeps < 4) {
+        word.u8[1]++;
+        os.woken = true;
+    } else {
+        word.u8[2] = 1;
+        xsc_unpark_one(&word.u8[2]);
+    }
+}
+
+static void a_neighbour_is_no_reason(void **state)
+{
+    (void)state;
+    os.in_sleep = change_the_neighbour;
+    assert_int_equal(xsc_park_u8(&word.u8[2], 0, XSC_FOREVER), 0);
+    assert_int_equal(os.sleeps, 4);
+    assert_int_equal(word.u8[2], 1);
+}
+
+static void store_high_half(void)
+{
+    word.u32[1] = 1;
+    xsc_unpark_one(&word);
+}
+
+static void either_half_of_8_bytes(void **state)
+{
+    (void)state;
+    os.in_sleep = store_high_half;
+    assert_int_equal(xsc_park_u64(&word.u64, 0, XSC_FOREVER), 0);
+    assert_int_equal(os.wakes, 2);
+    assert_int_equal(os.woke_count, UINT32_MAX); /* all: one alone might be another word's */
+    assert_int_equal(wide[xsc_park_bucket(&word)].seq, 1);
+    assert_int_equal(wide[xsc_park_bucket(&word)].waiters, 0);
+
+    /* Stored and woken between the look and the sleep: the sequence number has moved on. */
+    setup(state);
+    os.in_barrier = NULL;
+    struct parking p = {&(struct xsc_watch){&word, 0, UINT64_MAX, 8, XSC_UNTIL_NOT}, false};
+
+    wide[xsc_park_bucket(&word)].waiters = 1;
+    xsc_parked[xsc_park_bucket(&word)] = 2;
+    look_and_sleep(&p, fake.now + MS);
+    assert_int_equal(os.expected, 0);
+    xsc_unpark_one(&word);
+    assert_int_not_equal(wide[xsc_park_bucket(&word)].seq, os.expected);
+}
+
+/* Another word of the same bucket costs a wake for nobody, and wakes nobody. */
+static void a_collision_costs_a_call(void **state)
+{
+    static uint32_t words[1 << 14];
+    uint32_t other = 0;
+
+    (void)state;
+    while (&words[other] == word.u32 || xsc_park_bucket(&words[other]) != xsc_park_bucket(&word)) {
+        other++;
+    }
+    xsc_park_init(XSC_PARK_AUTO);
+    xsc_parked[xsc_park_bucket(&word)] += 2;
+    xsc_unpark_one(&words[other]);
+    assert_int_equal(os.wakes, 1);
+    assert_ptr_equal(os.woke, &words[other]);
+}
+
+/* Neighbours never collide, nor do the same fields of page-aligned objects, up to a thousand. */
+static void buckets_spread(void **state)
+{
+    bool seen[2][XSC_PARK_BUCKETS] = {{false}};
+
+    (void)state;
+    for (uintptr_t i = 0; i < XSC_PARK_BUCKETS; i++) {
+        bool *const near = &seen[0][xsc_park_bucket((void *)(0x10000000 + 4 * i))];
+        bool *const far = &seen[1][xsc_park_bucket((void *)(0x10000040 + 4096 * i))];
+
+        assert_false(*near || *far);
+        *near = *far = true;
+    }
+}
+
+/* ---------------------------------------------------------------------------- deadlines ---- */
+
+static void never_early(void **state)
+{
+    static const uint64_t lengths[] = {1, 20 * US, 20 * US + 1, MS, 5000ull * MS};
+
+    for (size_t i = 0; i < LENGTH(lengths); i++) {
+        setup(state);
+        const uint64_t from = fake.now;
+
+        assert_int_equal(xsc_park_u64(&word.u64, 0, lengths[i]), -ETIMEDOUT);
+        assert_true(fake.now - from >= lengths[i]);
+        assert_int_equal(counts().timeouts, 1);
+        assert_int_equal(counts().total, 1);
+        assert_int_equal(counts().parks, lengths[i] > 20 * US);
+    }
+}
+
+static void spurious_wake(void)
+{
+    if (os.sleeps < 100) {
+        os.woken = true;
+        fake_advance(10);
+    }
+}
+
+static void the_kernel_may_wake_for_nothing(void **state)
+{
+    (void)state;
+    const uint64_t from = fake.now;
+
+    os.in_sleep = spurious_wake;
+    assert_int_equal(xsc_park_u32(word.u32, 0, 10 * MS), -ETIMEDOUT);
+    assert_true(fake.now - from >= 10 * MS);
+    assert_int_equal(os.sleeps, 100);
+    assert_int_equal(os.barriers[0], 1); /* one for the whole park */
+}
+
+static void a_store_without_unpark(void **state)
+{
+    (void)state;
+    os.in_sleep = store;
+    assert_int_equal(xsc_park_u32(word.u32, 0, 10 * MS), 0);
+    assert_int_equal(os.sleeps, 1);
+}
+
+static unsigned patience;
+
+static void store_at_last(void)
+{
+    if (os.sleeps == patience) {
+        store(); /* whose writer has seen nobody */
+    }
+}
+
+static void looks_for_itself_where_the_barrier_is_refused(void **state)
+{
+    (void)state;
+    xsc_park_init(XSC_PARK_ASYMMETRIC);
+    os.barrier_fails[0] = true;
+    os.in_sleep = store_at_last;
+    patience = 3;
+    const uint64_t from = fake.now;
+
+    assert_int_equal(xsc_park_u32(word.u32, 0, XSC_FOREVER), 0);
+    assert_in_range(fake.now - from, 3 * MS, 3 * MS + 100 * US);
+}
+
+static void one_cpu_does_not_watch(void **state)
+{
+    (void)state;
+    xsc_library.cpu.cpus = 1;
+    os.in_sleep = store_and_unpark;
+    assert_int_equal(xsc_park_u32(word.u32, 0, XSC_FOREVER), 0);
+    assert_int_equal(fake_script[0].waits, 0);
+}
+
+/* ------------------------------------------------------------------------------- shared ---- */
+
+static void unpark_shared(void)
+{
+    store();
+    xsc_unpark_one_shared(&word);
+}
+
+static void shared_words_have_no_counter(void **state)
+{
+    (void)state;
+    os.in_sleep = unpark_shared;
+    assert_int_equal(xsc_park_u32_shared(word.u32, 0, XSC_FOREVER), 0);
+    assert_true(os.slept_shared && os.woke_shared);
+    assert_int_equal(bucket(), 0);
+    assert_int_equal(os.registers[0] + os.barriers[0] + os.barriers[1], 0);
+    xsc_unpark_all_shared(&word);
+    assert_int_equal(os.wakes, 2);
+}
+
+static void shared_looks_once_a_second(void **state)
+{
+    (void)state;
+    os.in_sleep = store_at_last;
+    patience = 2;
+    const uint64_t from = fake.now;
+
+    assert_int_equal(xsc_park_u16_shared(word.u16, 0, XSC_FOREVER), 0);
+    assert_in_range(fake.now - from, 2000ull * MS, 2001ull * MS);
+}
+
+static void shared_8_bytes(void **state)
+{
+    (void)state;
+    os.in_sleep = store_high_half;
+    assert_int_equal(xsc_park_u64_shared(&word.u64, 0, 2000ull * MS), 0);
+    assert_int_equal(os.wide_sleeps, 1);
+    assert_int_equal(os.sleeps, 0);
+
+    setup(state); /* no futex_waitv: the first half, a millisecond at a time */
+    os.no_wide = true;
+    os.in_sleep = store_high_half;
+    const uint64_t from = fake.now;
+
+    assert_int_equal(xsc_park_u64_shared(&word.u64, 0, XSC_FOREVER), 0);
+    assert_in_range(fake.now - from, MS, 2 * MS);
+    assert_ptr_equal(os.slept_on, word.u32);
+}
+
+/* -------------------------------------------------------------------------------- event ---- */
+
+static void an_event_learns_that_it_is_quiet(void **state)
+{
+    (void)state;
+    xsc_park_init(XSC_PARK_ASYMMETRIC);
+    xsc_event_signal(&event);
+    assert_int_equal(event.waiters, XSC_EVENT_QUIET);
+    assert_int_equal(event.seq, 0);
+    xsc_event_cancel(&event, xsc_event_prepare(&event));
+    assert_int_equal(os.barriers[0], 1);
+    assert_int_equal(event.waiters, XSC_EVENT_QUIET);
+
+    setup(state);
+    xsc_park_init(XSC_PARK_SEQ_CST);
+    xsc_event_signal(&event);
+    assert_int_equal(event.waiters, 0);
+    xsc_event_cancel(&event, xsc_event_prepare(&event));
+    assert_int_equal(os.barriers[0], 0);
+}
+
+static void signal_in_barrier(void)
+{
+    assert_int_equal(event.waiters, XSC_EVENT_WAITER + XSC_EVENT_QUIET); /* announced */
+    xsc_event_signal(&event);
+}
+
+static void prepare_announces_then_reads_the_key(void **state)
+{
+    (void)state;
+    event.waiters = XSC_EVENT_QUIET;
+    os.in_barrier = signal_in_barrier;
+    const uint32_t key = xsc_event_prepare(&event);
+
+    assert_int_equal(key, 1); /* so the signal's store is seen by the caller's look, */
+    xsc_event_signal(&event); /* and a later signal */
+    assert_int_equal(xsc_event_wait(&event, key, XSC_FOREVER), 0); /* ends the wait */
+    assert_int_equal(os.sleeps + os.wakes, 0);
+    assert_int_equal(event.waiters, XSC_EVENT_QUIET);
+}
+
+static void signal_while_asleep(void)
+{
+    assert_int_equal(event.waiters & ~XSC_EVENT_QUIET, XSC_EVENT_WAITER + XSC_EVENT_PARKED);
+    xsc_event_signal(&event);
+}
+
+static void a_sleeper_is_woken(void **state)
+{
+    (void)state;
+    os.in_sleep = signal_while_asleep;
+    assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), XSC_FOREVER), 0);
+    assert_int_equal(os.wakes, 1);
+    assert_ptr_equal(os.woke, &event.seq);
+    assert_int_equal(event.waiters & ~XSC_EVENT_QUIET, 0); /* PARKED is off */
+    assert_int_equal(counts().parks, 1);
+    xsc_event_signal(&event);
+    assert_int_equal(os.wakes, 1);
+}
+
+static void others_stay_parked(void **state)
+{
+    (void)state;
+    event.waiters = 2 * XSC_EVENT_WAITER + XSC_EVENT_PARKED;
+    leave(&event);
+    assert_int_equal(event.waiters, XSC_EVENT_WAITER + XSC_EVENT_PARKED);
+    leave(&event);
+    assert_int_equal(event.waiters, 0);
+    event.waiters = XSC_EVENT_WAITER + XSC_EVENT_PARKED;
+    xsc_event_broadcast(&event);
+    assert_int_equal(os.woke_count, UINT32_MAX);
+    event.waiters = XSC_EVENT_WAITER; /* it watches: no system call */
+    xsc_event_broadcast(&event);
+    assert_int_equal(os.wakes, 1);
+    assert_int_equal(event.seq, 2);
+}
+
+static void events_time_out(void **state)
+{
+    (void)state;
+    const uint64_t from = fake.now;
+
+    assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), 3 * MS), -ETIMEDOUT);
+    assert_true(fake.now - from >= 3 * MS);
+    assert_int_equal(event.waiters, 0);
+    assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), 0), -ETIMEDOUT);
+    assert_int_equal(event.waiters, 0);
+}
+
+static void an_event_lets_look_where_the_barrier_is_refused(void **state)
+{
+    (void)state;
+    event.waiters = XSC_EVENT_QUIET;
+    xsc_park_init(XSC_PARK_ASYMMETRIC);
+    os.barrier_fails[0] = true;
+    const uint64_t from = fake.now;
+
+    assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), XSC_FOREVER), 0);
+    assert_in_range(fake.now - from, MS, 2 * MS);
+    assert_int_equal(event.waiters, XSC_EVENT_QUIET);
+}
+
+static void shared_events(void **state)
+{
+    (void)state;
+    event.waiters = XSC_EVENT_WAITER; /* of another process */
+    xsc_event_signal_shared(&event);  /* not joined: it looks */
+    assert_int_equal(event.seq, 1);
+    assert_int_equal(os.registers[1], 0); /* a writer never pays for that */
+    event.waiters = 0;
+    const uint32_t key = xsc_event_prepare_shared(&event);
+
+    assert_int_equal(xsc_event_joined, 1);
+    assert_int_equal(os.registers[1], 1);
+    assert_int_equal(os.barriers[1], 1);
+    assert_int_equal(os.barriers[0], 0);
+    const uint64_t from = fake.now;
+
+    assert_int_equal(xsc_event_wait_shared(&event, key, XSC_FOREVER), 0); /* to look */
+    assert_in_range(fake.now - from, 1000ull * MS, 1001ull * MS);
+    assert_true(os.slept_shared);
+    assert_int_equal(event.waiters, 0);
+    xsc_event_signal_shared(&event);
+    assert_int_equal(event.waiters, 0); /* QUIET means nothing to other processes */
+
+    setup(state);
+    os.register_fails[1] = os.barrier_fails[1] = true;
+    xsc_event_cancel_shared(&event, xsc_event_prepare_shared(&event));
+    assert_int_equal(xsc_event_join_shared(), -ENOTSUP);
+    assert_int_equal(os.registers[1], 1);
+    const uint64_t again = fake.now;
+
+    assert_int_equal(xsc_event_wait_shared(&event, xsc_event_prepare_shared(&event), MS * 10), 0);
+    assert_in_range(fake.now - again, MS, 2 * MS);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, setup)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(undecided_unparks_look_and_wake_nobody),
+        TEST(the_first_park_decides),
+        TEST(a_watched_wait_decides_nothing),
+        TEST(fences_where_registration_is_refused),
+        TEST(fences_where_the_environment_says_so),
+        TEST(decided_meanwhile),
+        TEST(looks_after_the_barrier),
+        TEST(is_woken),
+        TEST(every_size_and_place),
+        TEST(a_neighbour_is_no_reason),
+        TEST(either_half_of_8_bytes),
+        TEST(a_collision_costs_a_call),
+        TEST(buckets_spread),
+        TEST(never_early),
+        TEST(the_kernel_may_wake_for_nothing),
+        TEST(a_store_without_unpark),
+        TEST(looks_for_itself_where_the_barrier_is_refused),
+        TEST(one_cpu_does_not_watch),
+        TEST(shared_words_have_no_counter),
+        TEST(shared_looks_once_a_second),
+        TEST(shared_8_bytes),
+        TEST(an_event_learns_that_it_is_quiet),
+        TEST(prepare_announces_then_reads_the_key),
+        TEST(a_sleeper_is_woken),
+        TEST(others_stay_parked),
+        TEST(events_time_out),
+        TEST(an_event_lets_look_where_the_barrier_is_refused),
+        TEST(shared_events),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
