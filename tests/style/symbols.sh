@@ -9,7 +9,7 @@ need nm
 
 # XSC_API ... name( or name[: the name before the first bracket of every declaration.
 declared=$(cat include/xsc/*.h | grep -v '^#' | tr '\n' ' ' |
-    grep -oE 'XSC_API[^;{]*' | XX | sort -u)
+    grep -oE 'XSC_API[^;{]*' | sed -E 's/^([^(]*)\(.*/\1/; s/\[.*//; s/.*[ *]//' | sort -u)
 listed=$(sed -n 's/^ *\(xsc_[a-z0-9_]*\);$/\1/p' user/xsc-wait.map | sort)
 wanted=$(sed -n 's/^ *\(xsc_[a-z0-9_]*\);$/\1@@XSC_0.1/p' user/xsc-wait.map | sort)
 exported=$(nm -D --defined-only "$1" | awk '$2 != "A" { print $3 }' | sort)
