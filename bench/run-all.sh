@@ -41,4 +41,5 @@ ask first-wait first-wait
 ask watch watch
 ask watch-pauses watch --pauses 1,2,4,10
 ask overshoot overshoot
+ask notify notify
 exit $status
