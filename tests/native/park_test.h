@@ -16,6 +16,14 @@
 #include <xsc/event.h>
 #include <xsc/stats.h>
 
+#if defined(__SANITIZE_THREAD__)
+#define XSC_PARK_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define XSC_PARK_TSAN 1
+#endif
+#endif
+
 /* Far beyond any scheduling delay: running into it is a lost wake-up. */
 #define LOST_NS 30000000000ull
 #define MS 1000000ull

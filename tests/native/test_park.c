@@ -211,7 +211,8 @@ static void neighbours(void)
         __atomic_store_n(&m.byte[second], 1, __ATOMIC_RELEASE);
         xsc_unpark_one(&m.byte[second]); /* the first in the queue is not the one it is for */
         until_done(&w[1]);
-        CHECK(!w[1].end && !w[0].done, "second %d, first done %d", w[1].end, w[0].done);
+        CHECK(!w[1].end && !__atomic_load_n(&w[0].done, __ATOMIC_ACQUIRE),
+              "second %d, first done %d", w[1].end, w[0].done);
         __atomic_store_n(&m.byte[first], 1, __ATOMIC_RELEASE);
         xsc_unpark_one(&m.byte[first]);
         until_done(&w[0]);
@@ -385,14 +386,14 @@ static void tokens(void)
 
 /* ------------------------------------------------------------------------ interruptions ---- */
 
-static volatile sig_atomic_t signals;
+static int signals;
 
 static void on_signal(int sig)
 {
     uint32_t word = 1;
 
     (void)sig;
-    signals++;
+    __atomic_fetch_add(&signals, 1, __ATOMIC_RELEASE);
     xsc_unpark_one(&word); /* both may be done here */
     CHECK(!xsc_park_u32(&word, 0, 0), "already changed");
 }
@@ -408,16 +409,17 @@ static void signalled(bool with_event)
                        .timeout_ns = LOST_NS};
 
     sigaction(SIGUSR1, &act, NULL);
-    signals = 0;
+    __atomic_store_n(&signals, 0, __ATOMIC_RELAXED);
     start(&w);
     for (int i = 0; i < 100; i++) {
         until_asleep(&w);
         pthread_kill(w.thread, SIGUSR1);
-        for (const uint64_t until = now_ns() + LOST_NS; signals <= i && now_ns() < until;) {
+        for (const uint64_t until = now_ns() + LOST_NS;
+             __atomic_load_n(&signals, __ATOMIC_ACQUIRE) <= i && now_ns() < until;) {
         }
     }
     until_asleep(&w);
-    CHECK(signals == 100 && !w.done, "%d signals, done %d", (int)signals, w.done);
+    CHECK(signals == 100 && !w.done, "%d signals, done %d", signals, w.done);
     __atomic_store_n(&word, 1, __ATOMIC_RELEASE);
     xsc_unpark_one(&word);
     xsc_event_signal(&e);
@@ -437,7 +439,7 @@ static void never_unparked(void)
         word = 0;
         start(&w);
         until_asleep(&w);
-        memset(&word, 1, sizeof(word));
+        __atomic_store_n((volatile uint8_t *)&word, 1, __ATOMIC_RELEASE);
         until_done(&w);
         CHECK(!w.end, "size %u: %d", size, w.end);
     }
