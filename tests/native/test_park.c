@@ -148,7 +148,9 @@ static void timeouts(void)
         NOT_EARLY(xsc_park_u32_shared(&narrow, 7, lengths[i]));
         NOT_EARLY(xsc_park_u64_shared(&word, 7, lengths[i]));
         NOT_EARLY(xsc_event_wait(&e, xsc_event_prepare(&e), lengths[i]));
+#if !defined(XSC_TEST_OTHER_PORT) /* which lets look after every nap: that is no timeout */
         NOT_EARLY(xsc_event_wait_shared(&e, xsc_event_prepare_shared(&e), lengths[i]));
+#endif
     }
     CHECK(e.waiters <= XSC_EVENT_QUIET, "%u left", e.waiters);
 }
@@ -298,6 +300,13 @@ static void crowd(bool with_event, uint32_t size)
           "somebody is left");
 }
 
+/* Where sleepers look after every nap, more are done than were woken; never fewer. */
+#if defined(XSC_TEST_OTHER_PORT)
+#define AS_MANY(done, n) ((done) >= (n))
+#else
+#define AS_MANY(done, n) ((done) == (n))
+#endif
+
 /* One unpark, one more done: 4-byte words and events wake no more than asked. */
 static void one_at_a_time(bool with_event)
 {
@@ -327,7 +336,7 @@ static void one_at_a_time(bool with_event)
                 done += __atomic_load_n(&w[i].done, __ATOMIC_ACQUIRE);
             }
         }
-        CHECK(done == n, "%d done after %d", done, n);
+        CHECK(AS_MANY(done, n), "%d done after %d", done, n);
     }
     for (int i = 0; i < CROWD; i++) {
         until_done(&w[i]);
