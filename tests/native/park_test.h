@@ -16,11 +16,11 @@
 #include <xsc/event.h>
 #include <xsc/stats.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define XSC_PARK_TSAN 1
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define XSC_PARK_SANITIZED 1
 #elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define XSC_PARK_TSAN 1
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define XSC_PARK_SANITIZED 1
 #endif
 #endif
 

@@ -201,8 +201,8 @@ static void quiet_writer(void *arg)
     static struct xsc_event event, shared;
     const uint64_t n = UNPARKS;
 
-#if defined(XSC_PARK_TSAN)
-    printf("ThreadSanitizer makes system calls of its own: build without it\n");
+#if defined(XSC_PARK_SANITIZED)
+    printf("the sanitizers make system calls of their own: build without them\n");
     _exit(SKIP);
 #endif
     if (barrier && xsc_park_init(barrier) == -ENOTSUP) {
