@@ -58,10 +58,10 @@
 #include "user/sleep.h"
 
 /* C99 inline: these make the external definitions, for callers that can't inline. */
-extern inline void xsc_event_signal(struct xsc_event *);
-extern inline void xsc_event_broadcast(struct xsc_event *);
-extern inline void xsc_event_signal_shared(struct xsc_event *);
-extern inline void xsc_event_broadcast_shared(struct xsc_event *);
+extern inline void xsc_event_signal(struct xsc_event *event);
+extern inline void xsc_event_broadcast(struct xsc_event *event);
+extern inline void xsc_event_signal_shared(struct xsc_event *event);
+extern inline void xsc_event_broadcast_shared(struct xsc_event *event);
 
 _Static_assert(sizeof(struct xsc_event) == 8, "an event is 8 bytes");
 

@@ -109,9 +109,9 @@ XSC_EMIT(u16_shared, uint16_t)
 XSC_EMIT(u32_shared, uint32_t)
 XSC_EMIT(u64_shared, uint64_t)
 #undef XSC_EMIT
-extern inline uint32_t xsc_park_bucket(const volatile void *);
-extern inline void xsc_unpark_one(const volatile void *);
-extern inline void xsc_unpark_all(const volatile void *);
+extern inline uint32_t xsc_park_bucket(const volatile void *word);
+extern inline void xsc_unpark_one(const volatile void *word);
+extern inline void xsc_unpark_all(const volatile void *word);
 
 /* One waiter in xsc_parked[]; bit 0 is XSC_PARK_QUIET. */
 #define PARKED_ONE 2u

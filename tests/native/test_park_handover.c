@@ -140,7 +140,7 @@ static void dawdle(uint64_t *random, bool always_late)
     const uint64_t r = next_random(random);
 
     if (r % 512 == 0 && !always_late) {
-        spin_for(3 * WATCH_NS + (r >> 32) % 65536);
+        spin_for(3ull * WATCH_NS + (r >> 32) % 65536);
     } else if (r % 64 == 1 || always_late) {
         spin_for(WATCH_NS - 2000 + (r >> 32) % 10000);
     }
