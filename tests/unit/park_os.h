@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/unit/park_os.h - user/park.c, user/event.c and user/barrier.c over an OS that does what a
+ * test says: its barriers and sleeps are counted, refused, and interrupted by what the world
+ * does meanwhile. What a process decides once is reset between tests, so the sources themselves are
+ * included here. _GNU_SOURCE is the includer's to define.
+ */
+#ifndef XSC_PARK_OS_H
+#define XSC_PARK_OS_H
+
+#include "tests/unit/unit.h"
+
+#include "tests/unit/fake_mech.h"
+#include "tests/unit/fake_port.h"
+#include "user/barrier.c"
+#include "user/event.c"
+#include "user/park.c"
+
+#define MS 1000000u
+#define US 1000u
+
+struct xsc_engine xsc_library;
+
+const char *xsc_asked_by_environment(void)
+{
+    return NULL;
+}
+
+/* ---------------------------------------------------------------------------- a fake OS ---- */
+
+static struct fake_os {
+    bool register_fails[2], barrier_fails[2], no_wide; /* [shared] */
+    void (*in_barrier)(void), (*in_sleep)(void);       /* what the world does meanwhile */
+
+    unsigned registers[2], barriers[2], sleeps, wide_sleeps, wakes;
+    const volatile void *slept_on, *woke;
+    uint32_t expected, slept_bits, woke_bits, woke_count;
+    uint64_t until_ns;
+    bool slept_shared, woke_shared, woken;
+} os;
+
+bool xsc_barrier_register(bool shared)
+{
+    os.registers[shared]++;
+    return !os.register_fails[shared];
+}
+
+bool xsc_barrier_everywhere(bool shared)
+{
+    os.barriers[shared]++;
+    if (os.in_barrier) {
+        os.in_barrier();
+    }
+    return !os.barrier_fails[shared];
+}
+
+static void pass_time(uint64_t until_ns)
+{
+    os.until_ns = until_ns;
+    if (os.in_sleep) {
+        os.in_sleep();
+    }
+    if (!os.woken) {
+        assert_int_not_equal(until_ns, XSC_FOREVER); /* nobody would ever wake it */
+        if (until_ns > fake.now) {
+            fake_advance(until_ns - fake.now);
+        }
+    }
+    os.woken = false;
+}
+
+void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+               uint64_t deadline_ns, bool shared)
+{
+    os.sleeps++;
+    os.slept_on = word;
+    os.expected = expected;
+    os.slept_bits = bits;
+    os.slept_shared = shared;
+    if (*word == expected) {
+        pass_time(deadline_ns);
+    }
+}
+
+bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns)
+{
+    if (os.no_wide) {
+        return false;
+    }
+    os.wide_sleeps++;
+    os.slept_on = word;
+    if (*word == expected) {
+        pass_time(deadline_ns);
+    }
+    return true;
+}
+
+void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
+{
+    os.wakes++;
+    os.woke = word;
+    os.woke_bits = bits;
+    os.woke_count = count;
+    os.woke_shared = shared;
+    if (word == os.slept_on && bits & os.slept_bits && shared == os.slept_shared) {
+        os.woken = true;
+    }
+}
+
+static union {
+    uint64_t u64;
+    uint32_t u32[2];
+    uint16_t u16[4];
+    uint8_t u8[8];
+} word;
+static struct xsc_event event;
+
+static inline uint32_t bucket(void)
+{
+    return xsc_parked[xsc_park_bucket(&word)];
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    fake_mechs_reset();
+    fake_engine(&xsc_library, 0, 2);
+    os = (struct fake_os){0};
+    word.u64 = 0;
+    event = (struct xsc_event)XSC_EVENT_INIT;
+    in_force = no_shared = xsc_event_joined = 0;
+    memset(refused, 0, sizeof(refused));
+    memset(xsc_parked, 0, sizeof(xsc_parked));
+    memset(wide, 0, sizeof(wide));
+    unsetenv("XSC_PARK");
+    return 0;
+}
+
+static inline struct xsc_counts counts(void)
+{
+    struct xsc_counts n;
+
+    xsc_stats_sum(&xsc_library.stats, &n, NULL);
+    return n;
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, setup)
+
+#endif /* XSC_PARK_OS_H */
