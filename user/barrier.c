@@ -82,7 +82,7 @@ int xsc_park_init(enum xsc_park_barrier want)
     return early && got == XSC_PARK_SEQ_CST ? -ENOTSUP : -EALREADY;
 }
 
-enum xsc_park_barrier xsc_park_barrier(void)
+enum xsc_park_barrier xsc_park_in_force(void)
 {
     return (enum xsc_park_barrier)__atomic_load_n(&in_force, __ATOMIC_ACQUIRE);
 }

@@ -189,7 +189,7 @@ void xsc_event_signal_slow(struct xsc_event *event, uint32_t count)
 
     if (now >= XSC_EVENT_WAITER) {
         let_look(event, count, false);
-    } else if (!(now & XSC_EVENT_QUIET) && xsc_park_barrier() == XSC_PARK_ASYMMETRIC) {
+    } else if (!(now & XSC_EVENT_QUIET) && xsc_park_in_force() == XSC_PARK_ASYMMETRIC) {
         __atomic_fetch_or(&event->waiters, XSC_EVENT_QUIET, __ATOMIC_RELEASE);
     }
 }

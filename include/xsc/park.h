@@ -148,7 +148,7 @@ enum xsc_park_barrier {
 XSC_API int xsc_park_init(enum xsc_park_barrier want);
 
 /* What is in force: XSC_PARK_AUTO where nothing has been decided yet. */
-XSC_API enum xsc_park_barrier xsc_park_barrier(void);
+XSC_API enum xsc_park_barrier xsc_park_in_force(void);
 
 /* ---------------------------------------------------------------- the inline part ---- */
 

@@ -93,7 +93,7 @@ static void warm_up(void)
 
     CHECK(xsc_park_u32(&word, 0, MS) == -ETIMEDOUT, "nobody changed it");
     for (uint32_t b = 0; b < XSC_PARK_BUCKETS; b++) {
-        CHECK(xsc_parked[b] == (xsc_park_barrier() == XSC_PARK_ASYMMETRIC), "bucket %u: %u", b,
+        CHECK(xsc_parked[b] == (xsc_park_in_force() == XSC_PARK_ASYMMETRIC), "bucket %u: %u", b,
               xsc_parked[b]);
     }
 }

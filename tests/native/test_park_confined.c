@@ -147,7 +147,7 @@ static void no_membarrier(void *arg)
     (void)arg;
     refuse(SYS_membarrier);
     exchange("membarrier refused");
-    CHECK(xsc_park_barrier() == XSC_PARK_SEQ_CST, "barrier %d", (int)xsc_park_barrier());
+    CHECK(xsc_park_in_force() == XSC_PARK_SEQ_CST, "barrier %d", (int)xsc_park_in_force());
     CHECK(xsc_park_init(XSC_PARK_ASYMMETRIC) == -EALREADY, "decided");
     CHECK(xsc_event_join_shared() == -ENOTSUP, "can't join");
 }
@@ -161,7 +161,7 @@ static void no_membarrier_later(void *arg)
     }
     refuse(SYS_membarrier);
     exchange("membarrier refused later");
-    CHECK(xsc_park_barrier() == XSC_PARK_ASYMMETRIC, "decided once");
+    CHECK(xsc_park_in_force() == XSC_PARK_ASYMMETRIC, "decided once");
 }
 
 static void no_waitv(void *arg)
@@ -179,7 +179,7 @@ static void by_environment(void *arg)
     (void)arg;
     setenv("XSC_PARK", "seqcst", 1);
     xsc_park_u32(&word, 0, MS);
-    CHECK(xsc_park_barrier() == XSC_PARK_SEQ_CST, "barrier %d", (int)xsc_park_barrier());
+    CHECK(xsc_park_in_force() == XSC_PARK_SEQ_CST, "barrier %d", (int)xsc_park_in_force());
 }
 
 /* ------------------------------------------------------------------- calls, counted ---- */

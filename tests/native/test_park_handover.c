@@ -200,9 +200,9 @@ static void exchange(void *arg)
 
     printf("# %s%s, %s: %llu hand-overs in %.1f s: %llu slow waits, %llu parked, %llu wakes\n",
            kind_name[x->kind], x->always_late ? ", late" : "",
-           xsc_park_barrier() == XSC_PARK_ASYMMETRIC ? "asymmetric"
-           : xsc_park_barrier() == XSC_PARK_SEQ_CST  ? "seq_cst"
-                                                     : "no counter",
+           xsc_park_in_force() == XSC_PARK_ASYMMETRIC ? "asymmetric"
+           : xsc_park_in_force() == XSC_PARK_SEQ_CST  ? "seq_cst"
+                                                      : "no counter",
            (unsigned long long)(2 * x->n), (double)(now_ns() - start) / 1e9,
            (unsigned long long)s.total_waits, (unsigned long long)s.parks,
            (unsigned long long)s.wakes);

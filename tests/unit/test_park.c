@@ -29,7 +29,7 @@ static void undecided_unparks_look_and_wake_nobody(void **state)
     xsc_event_signal(&event);
     assert_int_equal(os.wakes + os.registers[0] + os.barriers[0], 0);
     assert_int_equal(event.waiters, 0);
-    assert_int_equal(xsc_park_barrier(), XSC_PARK_AUTO);
+    assert_int_equal(xsc_park_in_force(), XSC_PARK_AUTO);
 }
 
 static void the_first_park_decides(void **state)
@@ -38,7 +38,7 @@ static void the_first_park_decides(void **state)
     assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
     assert_int_equal(os.registers[0], 1);
     assert_int_equal(os.barriers[0], 1);
-    assert_int_equal(xsc_park_barrier(), XSC_PARK_ASYMMETRIC);
+    assert_int_equal(xsc_park_in_force(), XSC_PARK_ASYMMETRIC);
     for (unsigned i = 0; i < XSC_PARK_BUCKETS; i++) {
         assert_int_equal(xsc_parked[i], XSC_PARK_QUIET);
     }
@@ -74,7 +74,7 @@ static void fences_where_the_environment_says_so(void **state)
     setenv("XSC_PARK", "seqcst", 1);
     assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
     assert_int_equal(os.registers[0] + os.barriers[0], 0);
-    assert_int_equal(xsc_park_barrier(), XSC_PARK_SEQ_CST);
+    assert_int_equal(xsc_park_in_force(), XSC_PARK_SEQ_CST);
     assert_int_equal(xsc_event_join_shared(), -ENOTSUP);
     assert_int_equal(os.registers[1], 0);
 }
