@@ -52,7 +52,8 @@ struct xsc_stats {
     char choice_reason[160]; /* why the primary is the primary */
     char fail_reason[160];   /* why the primary is DEGRADED, or why one was rolled back; "" */
     char refusal[160];       /* why a mechanism asked for by name was refused; "" */
-    uint64_t parks;          /* of total_waits, those that left the CPU (xsc/park.h, xsc/event.h) */
+    uint64_t parks;          /* of total_waits, those that left the CPU (xsc/park.h, xsc/event.h);
+                                a parked wait counts as timed out until it ends */
     uint64_t wakes;          /* unparks and signals that entered the kernel to wake somebody */
 };
 
