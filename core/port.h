@@ -23,7 +23,8 @@ uint64_t xsc_port_cpu_ns(void);
 /* The two clocks that core/clock.h chooses from. */
 void xsc_port_clocks(struct xsc_clock_sources *sources);
 
-/* Fills in the facts of core/cpu.h. *cpu is zeroed before. */
+/* Fills in the facts of core/cpu.h. *cpu is zeroed before. No function here is a cancellation
+   point. */
 void xsc_port_cpu(struct xsc_cpu *cpu);
 
 /*
@@ -40,7 +41,7 @@ int xsc_port_try(void (*fn)(void *), void *arg);
 int xsc_port_peer_start(struct xsc_peer *peer);
 void xsc_port_peer_stop(struct xsc_peer *peer);
 
-/* Offers the CPU to others; sleeps about ns. Neither is a cancellation point. */
+/* Offers the CPU to others; sleeps about ns. */
 void xsc_port_yield(void);
 void xsc_port_nap(uint64_t ns);
 

@@ -16,6 +16,13 @@ const char *xsc_asked_by_environment(void);
 /* Chooses if nothing has been chosen yet. Returns 0, or -EBUSY. */
 int xsc_library_ready(void);
 
+/*
+ * A wait is no cancellation point, but opening a file, writing a line or sleeping is: these
+ * brackets go around such calls.
+ */
+int xsc_no_cancel(void);
+void xsc_cancel_as(int before);
+
 /* strncpy that always ends in a NUL. */
 void xsc_copy_text(char *to, size_t size, const char *from);
 

@@ -70,7 +70,7 @@ static int attempt_main(void *arg)
 int xsc_port_try(void (*fn)(void *), void *arg)
 {
     struct attempt a = {fn, arg};
-    const int saved = errno;
+    const int saved = errno, cancel = xsc_no_cancel(); /* for waitpid() */
     sigset_t block, before;
     int status = 0;
 
@@ -88,6 +88,7 @@ int xsc_port_try(void (*fn)(void *), void *arg)
         } while (reaped < 0 && errno == EINTR);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    xsc_cancel_as(cancel);
     errno = saved;
 
     if (reaped < 0) {

@@ -16,11 +16,66 @@
 #include "core/port.h"
 #include "user/library.h"
 
+/* As the kernel lays out a directory entry: getdents64(2). No opendir(): it allocates. */
+struct entry {
+    uint64_t inode;
+    int64_t next;
+    uint16_t size;
+    uint8_t type;
+    char name[];
+};
+
+/* A task's number, or 0 for "." and "..". */
+static int task_of(const char *name)
+{
+    int tid = 0;
+
+    while (*name >= '0' && *name <= '9') {
+        tid = tid * 10 + (*name++ - '0');
+    }
+    return tid;
+}
+
+/* Adds the CPUs of every thread of this process. */
+static void add_threads(cpu_set_t *all)
+{
+    char buf[1024] __attribute__((aligned(8)));
+    const int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    long n;
+
+    if (fd < 0) {
+        return;
+    }
+    while ((n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
+        for (long at = 0; at < n;) {
+            const struct entry *e = (const struct entry *)(const void *)(buf + at);
+            const int tid = task_of(e->name);
+            cpu_set_t set;
+
+            if (tid && !sched_getaffinity(tid, sizeof(set), &set)) {
+                CPU_OR(all, all, &set);
+            }
+            at += e->size;
+        }
+    }
+    close(fd);
+}
+
+/*
+ * The CPUs that this process may run on. A thread's own set tells of at least two, or of a
+ * thread pinned to one CPU, as people do with one thread a core: then all threads are asked.
+ */
 static uint32_t count_cpus(void)
 {
     cpu_set_t set;
 
-    return sched_getaffinity(0, sizeof(set), &set) ? 0 : (uint32_t)CPU_COUNT(&set);
+    if (sched_getaffinity(0, sizeof(set), &set)) {
+        return 0;
+    }
+    if (CPU_COUNT(&set) == 1) {
+        add_threads(&set);
+    }
+    return (uint32_t)CPU_COUNT(&set);
 }
 
 #if defined(XSC_ARCH_X86)
@@ -191,7 +246,7 @@ static void ask_os(struct xsc_cpu *cpu)
 
 void xsc_port_cpu(struct xsc_cpu *cpu)
 {
-    const int saved = errno;
+    const int saved = errno, cancel = xsc_no_cancel();
 
     xsc_arch_features(cpu);
     ask_os(cpu);
@@ -199,5 +254,6 @@ void xsc_port_cpu(struct xsc_cpu *cpu)
     xsc_test_features(cpu);
 #endif
     cpu->cpus = count_cpus();
+    xsc_cancel_as(cancel);
     errno = saved;
 }

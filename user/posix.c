@@ -11,6 +11,7 @@
 #include "arch/arch.h"
 #include "core/clock.h"
 #include "core/port.h"
+#include "user/library.h"
 
 static uint64_t read_ns(clockid_t id)
 {
@@ -45,16 +46,26 @@ void xsc_port_yield(void)
     sched_yield();
 }
 
-/* A wait is no cancellation point, and leaves errno alone: see xsc/wait.h. */
+int xsc_no_cancel(void)
+{
+    int before;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+
+void xsc_cancel_as(int before)
+{
+    pthread_setcancelstate(before, &before);
+}
+
 void xsc_port_nap(uint64_t ns)
 {
     const struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
-    const int saved = errno;
-    int cancel;
+    const int saved = errno, cancel = xsc_no_cancel();
 
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     nanosleep(&t, NULL);
-    pthread_setcancelstate(cancel, &cancel);
+    xsc_cancel_as(cancel);
     errno = saved;
 }
 
@@ -63,13 +74,14 @@ void xsc_port_say(const char *line)
 {
     char text[320];
     const size_t n = strnlen(line, sizeof(text) - 1);
-    const int saved = errno;
+    const int saved = errno, cancel = xsc_no_cancel();
 
     memcpy(text, line, n);
     text[n] = '\n';
     if (write(STDERR_FILENO, text, n + 1) < 0) {
         /* nobody to tell */
     }
+    xsc_cancel_as(cancel);
     errno = saved;
 }
 
