@@ -267,12 +267,35 @@ static void the_timeout_counts_from_before_the_tight_spin(void **state)
     }
 }
 
-/* A counter that is not to be trusted is not asked how long the spin took. */
-static void without_a_counter_the_spin_is_on_top(void **state)
+/* The counter's rate may be stated up to half a percent wrong: the share is taken smaller. */
+static void the_spins_share_allows_for_a_wrong_rate(void **state)
+{
+    (void)state;
+    for (uint64_t spin = 100; spin < 4000; spin += 100) {
+        for (uint64_t timeout = 4000; timeout < 300 * US; timeout = timeout * 3 / 2) {
+            setup(NULL);
+            e.tight_looks = 5;
+            xsc_clock_set_rate(&e.clock, fake.hz / 1000 * 995); /* so all seems to take longer */
+            fake.step = 1;
+            fake_script[0].enter_ns = fake_script[0].exit_ns = 0;
+            const uint64_t start = fake.now;
+
+            fake_preempt_at(start + 2, spin);
+            assert_int_equal(wait(timeout), XSC_TIMED_OUT);
+            assert_true(fake.now - start >= timeout);
+        }
+    }
+}
+
+/* Where the only clock is the OS's, the tight spin does without. */
+static void without_a_counter_the_spin_reads_no_clock(void **state)
 {
     (void)state;
     e.tight_looks = 5;
+    e.clock.ticks = xsc_port_now_ns;
     e.clock.hardware = false;
+    assert_int_equal(xsc_core_wait(&e, &spin_counted, XSC_FOREVER, asked), XSC_MET);
+    assert_int_equal(fake.clock_reads + fake.counter_reads, 0);
     const uint64_t start = fake.now;
 
     assert_int_equal(wait(4000), XSC_TIMED_OUT);
@@ -297,7 +320,8 @@ int main(void)
         cmocka_unit_test_setup(no_slice_is_longer_than_allowed, setup),
         cmocka_unit_test_setup(a_store_in_the_last_look_counts, setup),
         cmocka_unit_test_setup(the_timeout_counts_from_before_the_tight_spin, setup),
-        cmocka_unit_test_setup(without_a_counter_the_spin_is_on_top, setup),
+        cmocka_unit_test_setup(the_spins_share_allows_for_a_wrong_rate, setup),
+        cmocka_unit_test_setup(without_a_counter_the_spin_reads_no_clock, setup),
     };
 
     return cmocka_run_group_tests_name("wait", tests, NULL, NULL);
