@@ -124,7 +124,7 @@ static void info_of(const struct xsc_mech_state *s, struct xsc_mechanism_info *i
     xsc_copy_text(info->reason, sizeof(info->reason), xsc_reason(s));
 }
 
-int xsc_mechanism_info(unsigned index, struct xsc_mechanism_info *out, size_t size)
+int xsc_mechanism_read(unsigned index, struct xsc_mechanism_info *out, size_t size)
 {
     struct xsc_mechanism_info info;
     const int busy = xsc_library_ready();

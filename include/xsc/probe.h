@@ -92,7 +92,7 @@ struct xsc_machine {
     char umwait_source[96];    /* where the umwait values were read */
 };
 
-/* As xsc_mechanism_info(). */
+/* As xsc_mechanism_read(). */
 XSC_API int xsc_machine_read(struct xsc_machine *out, size_t size);
 
 #ifdef __cplusplus

@@ -80,7 +80,7 @@ XSC_API unsigned xsc_mechanism_count(void);
  * Fills in *out for mechanism `index`. Chooses first, if nothing did yet (see xsc_init()).
  * Returns 0, -EINVAL as above, or -ENOENT for an index past the last.
  */
-XSC_API int xsc_mechanism_info(unsigned index, struct xsc_mechanism_info *out, size_t size);
+XSC_API int xsc_mechanism_read(unsigned index, struct xsc_mechanism_info *out, size_t size);
 
 #ifdef __cplusplus
 }

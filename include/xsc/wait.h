@@ -126,7 +126,7 @@ struct xsc_config {
  *   0         the choice is made (by this call or before it);
  *   -EINVAL   config->size is unknown, or nobody has heard of that mechanism;
  *   -ENOTSUP  this CPU, or this machine, can't run the mechanism that was asked for. The
- *             library still works, with the best one it has; xsc_mechanism_info() says why;
+ *             library still works, with the best one it has; xsc_mechanism_read() says why;
  *   -EALREADY a choice was made earlier and it is not the mechanism asked for;
  *   -EBUSY    another thread is choosing at this moment.
  * Thread-safe. Not for signal handlers.

@@ -72,7 +72,7 @@ static const char *verdict(uint32_t i)
 static int find(const char *name, struct xsc_mechanism_info *info)
 {
     for (unsigned i = 0; i < xsc_mechanism_count(); i++) {
-        if (!xsc_mechanism_info(i, info, sizeof(*info)) && !strcmp(info->name, name)) {
+        if (!xsc_mechanism_read(i, info, sizeof(*info)) && !strcmp(info->name, name)) {
             return (int)i;
         }
     }

@@ -229,7 +229,7 @@ static void goes_bad(void *arg)
 
     struct xsc_mechanism_info info;
 
-    check(!xsc_mechanism_info(0, &info, sizeof(info)) && info.state == XSC_FAILED,
+    check(!xsc_mechanism_read(0, &info, sizeof(info)) && info.state == XSC_FAILED,
           "%s is FAILED: %s", info.name, info.reason);
     __atomic_store_n(&request.word, 1u << 31, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);

@@ -354,7 +354,7 @@ static void configuration(void *arg)
     config.mechanism = mechanism_in_use();
     check(!xsc_init(&config), "the one that was chosen: %s", config.mechanism);
     for (unsigned i = 0; i < xsc_mechanism_count(); i++) {
-        expect(!xsc_mechanism_info(i, &info, sizeof(info)), "mechanism %u", i);
+        expect(!xsc_mechanism_read(i, &info, sizeof(info)), "mechanism %u", i);
         expect(info.name[0] && info.reason[0], "mechanism %u has a name and a reason", i);
         if (strcmp(info.name, mechanism_in_use())) {
             config.mechanism = info.name;
@@ -362,10 +362,10 @@ static void configuration(void *arg)
                    "%s (%s), after the choice of another", info.name, info.reason);
         }
     }
-    check(xsc_mechanism_info(xsc_mechanism_count(), &info, sizeof(info)) == -ENOENT,
+    check(xsc_mechanism_read(xsc_mechanism_count(), &info, sizeof(info)) == -ENOENT,
           "one past the last");
-    check(xsc_mechanism_info(0, NULL, sizeof(info)) == -EINVAL &&
-              xsc_mechanism_info(0, &info, sizeof(info) + 1) == -EINVAL &&
+    check(xsc_mechanism_read(0, NULL, sizeof(info)) == -EINVAL &&
+              xsc_mechanism_read(0, &info, sizeof(info) + 1) == -EINVAL &&
               xsc_stats_read(NULL, sizeof(stats)) == -EINVAL &&
               xsc_stats_read(&stats, sizeof(stats) + 1) == -EINVAL,
           "nowhere to write to, or too much asked");

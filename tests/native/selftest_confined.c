@@ -122,7 +122,7 @@ static void work(void *arg)
     for (unsigned i = 0; i < xsc_mechanism_count(); i++) {
         struct xsc_mechanism_info info;
 
-        xsc_mechanism_info(i, &info, sizeof(info));
+        xsc_mechanism_read(i, &info, sizeof(info));
         expect(!info.monitor || strcmp(info.name, mechanism_in_use()),
                "%s is not used without a whole trial: state %u, %s", info.name, info.state,
                info.reason);

@@ -93,7 +93,7 @@ static void ask_names(void *arg)
     struct xsc_mechanism_info info;
 
     for (unsigned i = 0; i < xsc_mechanism_count() && i < 8; i++) {
-        if (!xsc_mechanism_info(i, &info, sizeof(info)) &&
+        if (!xsc_mechanism_read(i, &info, sizeof(info)) &&
             (info.present || info.state != XSC_FAILED)) {
             memcpy(names->name[names->n++], info.name, sizeof(info.name));
         }

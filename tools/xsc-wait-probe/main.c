@@ -71,7 +71,7 @@ static enum exit_status list_mechanisms(struct findings *f)
     for (unsigned i = 0; i < f->n; i++) {
         struct xsc_mechanism_info *info = &f->result[i].report.info;
 
-        if (xsc_mechanism_info(i, info, sizeof(*info))) {
+        if (xsc_mechanism_read(i, info, sizeof(*info))) {
             return complain(STATUS_NOT_VALIDATED, "the library does not answer");
         }
         f->result[i].target = target_of(info->name);
