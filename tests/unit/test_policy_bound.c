@@ -176,6 +176,29 @@ static void long_training(void **state)
     }
 }
 
+/* New costs open new accounts: the bound holds from then on, and old plans are not trusted. */
+static void new_costs(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 200; k++) {
+        struct run r = {.c = policy_costs(k % 2, 2), .random = k};
+
+        for (unsigned i = 0; i < 300; i++) {
+            const struct xsc_plan plan = xsc_site_plan(&r.site, &r.c, false);
+
+            one_wait(&r, &plan, 30000 + k * 500 + i % 9);
+        }
+        xsc_site_costs_changed(&r.site);
+        r.c = policy_costs(1 - k % 2, k % 3);
+        r.paid = r.watch = r.park = 0;
+        for (unsigned i = 0; i < 100; i++) {
+            const struct xsc_plan plan = xsc_site_plan(&r.site, &r.c, false);
+
+            one_wait(&r, &plan, i ? 1000000000 : 0); /* the first speaks against no plan */
+        }
+    }
+}
+
 /* The last resort by itself: whatever the wait, no account is lowered. */
 static void safe_plan(void **state)
 {
@@ -201,7 +224,7 @@ int main(void)
         cmocka_unit_test(safe_plan),      cmocka_unit_test(random_waits),
         cmocka_unit_test(worst_waits),    cmocka_unit_test(betrayals),
         cmocka_unit_test(turning_points), cmocka_unit_test(two_levels),
-        cmocka_unit_test(long_training),
+        cmocka_unit_test(long_training),  cmocka_unit_test(new_costs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
