@@ -161,27 +161,36 @@ static uint32_t best_begin(const struct xsc_points *p, uint64_t end, uint32_t s_
     return best;
 }
 
-/* All naps that end at points lo..hi, knowing that the best of them begin at s_lo..s_hi. */
-static void search_naps(const struct xsc_points *p, uint32_t lo, uint32_t hi, uint32_t s_lo,
-                        uint32_t s_hi, struct found *best)
+/* Naps that end at points lo..hi, of which the best begin at points s_lo..s_hi. */
+struct range {
+    uint32_t lo, hi, s_lo, s_hi;
+};
+
+/* All naps that end at points first..n-1, by halving; at most one range a level is put off. */
+static void search_naps(const struct xsc_points *p, uint32_t first, struct found *best)
 {
-    while (lo <= hi) {
-        const uint32_t e = lo + (hi - lo) / 2;
+    struct range put_off[16] = {{first, p->n - 1, 0, p->n - 1}};
+    uint32_t n = 1;
+
+    while (n) {
+        const struct range r = put_off[--n];
+        const uint32_t e = r.lo + (r.hi - r.lo) / 2;
         const uint64_t end = point(p, e);
         uint32_t until;
         int64_t cost;
-        const uint32_t s = best_begin(p, end, s_lo, s_hi, &cost);
+        const uint32_t s = best_begin(p, end, r.s_lo, r.s_hi, &cost);
 
         cost -= (int64_t)(p->c->weight * (end * p->at->longer[e] + p->at->sum[e]));
         cost += after_nap(p, e, &until);
         if (cost < best->cost) {
             *best = (struct found){cost, s, e, until};
         }
-        if (e > lo) {
-            search_naps(p, lo, e - 1, s_lo, s, best);
+        if (e < r.hi) {
+            put_off[n++] = (struct range){e + 1, r.hi, s, r.s_hi};
         }
-        lo = e + 1;
-        s_lo = s;
+        if (e > r.lo) {
+            put_off[n++] = (struct range){r.lo, e - 1, r.s_lo, s};
+        }
     }
 }
 
@@ -204,7 +213,7 @@ static struct found search(const struct xsc_points *p)
         }
     }
     if (first && first < p->n) {
-        search_naps(p, first, p->n - 1, 0, p->n - 1, &best);
+        search_naps(p, first, &best);
     }
     return best;
 }

@@ -8,7 +8,7 @@
  *     ... wait as the plan says; it took `ns` ...
  *     xsc_site_learn(&site, &costs, &plan, ns, starved, &scratch);
  *
- * Pure arithmetic over the site's state (under 1 KiB): no clock, no allocation, no floating
+ * Pure arithmetic over the site's state (1.4 KB): no clock, no allocation, no floating
  * point, no operating system. The simulator and the library run this same code.
  *
  * What a plan is and what it costs: core/costs.h. docs/policy.md has the idea, the argument for the bound below, and what was measured.
@@ -83,7 +83,7 @@ struct xsc_plan xsc_site_plan(struct xsc_site *site, const struct xsc_costs *cos
 
 /*
  * The wait under `plan` took ns (to the event, or to its timeout); starved: as CROWDED above
- * says. Some tens of ns, and now and then a microsecond to compute a plan anew; may be
+ * says. Some 0.1 us, and now and then some us to compute a plan anew; may be
  * called late, while the next wait is under way.
  */
 void xsc_site_learn(struct xsc_site *site, const struct xsc_costs *costs,

@@ -43,7 +43,9 @@ printf '# nothing\n' >empty
 printf '60000\n%5000d\n' 7 >long
 gzip -c good >good.gz
 head -c 30 good.gz >cut.gz
-seq 100000 >many && gzip many && head -c 9000 many.gz >cut2.gz
+seq 100000 | gzip >many.gz
+head -c 9000 many.gz >cut2.gz
+{ head -c -8 many.gz && printf '\1\2\3\4' && tail -c 4 many.gz; } >checksum.gz
 
 refuses 'letters:2: not a number' letters
 refuses 'negative:2: not a number' negative
@@ -53,6 +55,7 @@ refuses 'empty:1: no waits' empty
 refuses 'long:2: a line too long' long
 refuses 'cut-off gzip' cut.gz
 refuses 'cut-off gzip' cut2.gz
+refuses 'damaged or cut-off gzip' checksum.gz
 refuses 'No such file' nowhere
 refuses 'no traces'
 refuses 'not latency' --prefer speed good

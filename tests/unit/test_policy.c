@@ -257,7 +257,7 @@ static void state_is_small(void **state)
 {
     (void)state;
     assert_true(sizeof(struct xsc_site) <= 1400);
-    assert_true(sizeof(struct xsc_policy_scratch) <= 6 * 1024);
+    assert_true(sizeof(struct xsc_policy_scratch) <= 6144);
 }
 
 int main(void)

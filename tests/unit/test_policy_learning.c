@@ -79,6 +79,34 @@ static void forgets(void **state)
     assert_in_range(after / 10 / 9500, 13000, 16000);
 }
 
+/*
+ * Advisers are judged by the latest waits: long merit in one kind of weather buys no lasting
+ * trust in another. First one wait in 200 is long, which 64 waits don't show; then the level
+ * changes every 300 waits, which only they show.
+ */
+static void forgets_merit(void **state)
+{
+    const struct xsc_costs c = policy_costs(1, 2);
+    static struct xsc_policy_scratch scratch;
+    struct xsc_site site = {0};
+    uint64_t later = 0, safe = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 60000; i++) {
+        const uint64_t ns = i < 50000 ? (i % 200 == 7 ? 20000 : 1000 + i % 89)
+                                      : (i / 300 % 2 ? 100000 : 10000) + i % 89;
+        const struct xsc_plan p = xsc_site_plan(&site, &c, false);
+        const struct xsc_plan always = {xsc_cost_park(&c, 0) / 10, XSC_NEVER, 0, false};
+
+        if (i >= 50000) {
+            later += xsc_cost_of(&c, &p, ns, c.nap_latency_ns);
+            safe += xsc_cost_of(&c, &always, ns, c.nap_latency_ns);
+        }
+        xsc_site_learn(&site, &c, &p, ns, false, &scratch);
+    }
+    assert_true(later * 100 < safe * 34);
+}
+
 /* Where waits alternate, the previous one tells what is next. */
 static void uses_order(void **state)
 {
@@ -98,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comes_near_hindsight),
         cmocka_unit_test(forgets),
+        cmocka_unit_test(forgets_merit),
         cmocka_unit_test(uses_order),
     };
 

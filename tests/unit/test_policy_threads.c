@@ -3,7 +3,7 @@
  * Two threads at one site: updates may be lost, the state stays sane. Counts, no clock; run
  * under ThreadSanitizer it also shows that what both touch is atomic.
  */
-#define _GNU_SOURCE /* barriers */
+#define _XOPEN_SOURCE 700 /* barriers */
 #include <pthread.h>
 
 #include "unit_policy.h"
