@@ -251,7 +251,7 @@ static bool cross_wait(struct run *r, struct xsc_peer *peer, uint32_t number,
 {
     const struct xsc_watch w = watch_u32(&peer->word, number - 1);
 
-    peer->delay_ticks = xsc_to_ticks(r->clock, (number & 3) * DELAY_STEP_NS);
+    peer->delay_ticks = xsc_to_ticks(r->clock, (uint64_t)(number & 3) * DELAY_STEP_NS);
     __atomic_store_n(&peer->request, number, __ATOMIC_RELEASE);
 
     const uint64_t start = r->clock->ticks();

@@ -93,13 +93,19 @@ static enum exit_status unknown_mechanism(const struct findings *f, const char *
                     (int)length, name, f->machine.arch, list);
 }
 
+static bool named(const struct result *r, const char *name, size_t length)
+{
+    const char *known = r->report.info.name;
+
+    return strlen(known) == length && !strncasecmp(known, name, length);
+}
+
 static enum exit_status ask_for(struct findings *f, const char *name, size_t length)
 {
     for (unsigned i = 0; i < f->n; i++) {
         struct result *r = &f->result[i];
 
-        if (strlen(r->report.info.name) != length ||
-            strncasecmp(r->report.info.name, name, length)) {
+        if (!named(r, name, length)) {
             continue;
         }
         if (r->asked) {
