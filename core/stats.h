@@ -63,7 +63,7 @@ struct xsc_stats_table {
 };
 
 /* A watched wait that a store ended in time after ns. The lowest bit tells it from none. */
-#define XSC_LAST(ns, deep) ((ns) * 4 + ((deep) ? 3 : 1))
+#define XSC_LAST(ns, deep) ((ns)*4 + ((deep) ? 3 : 1))
 
 /* A slot of one's own, or nobody's. hint: where to look first. */
 struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint);
