@@ -9,7 +9,7 @@
  *     xsc_site_learn(&site, &costs, &plan, ns, starved, &scratch);
  *
  * Pure arithmetic over the site's state (1.4 KB): no clock, no allocation, no floating
- * point, no operating system. The simulator and the library run this same code.
+ * point, no operating system. The simulator runs this very code; live waits do not yet.
  *
  * What a plan is and what it costs: core/costs.h. docs/policy.md has the idea, the argument for the bound below, and what was measured.
  *
@@ -83,8 +83,8 @@ struct xsc_plan xsc_site_plan(struct xsc_site *site, const struct xsc_costs *cos
 
 /*
  * The wait under `plan` took ns (to the event, or to its timeout); starved: as CROWDED above
- * says. Some 0.1 us, and now and then some us to compute a plan anew; may be
- * called late, while the next wait is under way.
+ * says. 0.13 to 0.6 us a wait on a 2.6 GHz VM, the plans computed anew now and then included;
+ * may be called late, while the next wait is under way.
  */
 void xsc_site_learn(struct xsc_site *site, const struct xsc_costs *costs,
                     const struct xsc_plan *plan, uint64_t ns, bool starved,
