@@ -106,8 +106,10 @@ static void work(void *arg)
         skipped("%s: not to be had here: %s", job->how, strerror(errno));
         _exit(0);
     }
-    check(!xsc_init(NULL), "a choice can be made, %s", job->how);
+    errno = 1234; /* what is refused below sets it, and nobody but us may see that */
     check(xsc_wait_u32(&word, 0, 300000) == -ETIMEDOUT, "a timeout");
+    check(errno == 1234, "errno afterwards: %d", errno);
+    check(!xsc_init(NULL), "a choice can be made, %s", job->how);
     pthread_mutex_unlock(&gate);
     for (uint32_t i = 1; i <= 1000; i++) {
         __atomic_store_n(&lines[0].word, i, __ATOMIC_RELEASE);

@@ -100,7 +100,7 @@ static inline void polls(const struct xsc_mechanism *m)
     wait(m, 50);
     assert_int_equal(arch.n, 2 * XSC_LOOKS_PER_TICK_READ);
     store_now();
-    wait(m, 1000000);
+    assert_int_equal(wait(m, 1000000), XSC_WOKE_MET);
     assert_int_equal(arch.n, 0); /* met: neither a hint nor a look at the time */
 }
 
