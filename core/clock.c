@@ -53,10 +53,17 @@ static uint64_t measure_hz(const struct xsc_clock_sources *from)
     if (b.ns <= a.ns || b.ticks <= a.ticks) {
         return 0;
     }
-    /* Some 10^6 ticks in some 10^5 ns; a long preemption could make it 10^11 in 10^10. */
-    const uint64_t ticks = b.ticks - a.ticks, ns = b.ns - a.ns;
+    /*
+     * Some 10^6 ticks in some 10^5 ns. A long preemption makes both larger, and is halved away;
+     * a counter that jumped makes the first absurd, and the rate with it.
+     */
+    uint64_t ticks = b.ticks - a.ticks, ns = b.ns - a.ns;
 
-    return ticks < UINT64_MAX / 1000000000u ? ticks * 1000000000u / ns : ticks / (ns / 1000000000u);
+    while (ticks >= UINT64_MAX / 1000000000u) {
+        ticks /= 2;
+        ns /= 2;
+    }
+    return ns ? ticks * 1000000000u / ns : 0;
 }
 
 static bool within(uint64_t claimed, uint64_t measured)

@@ -72,4 +72,13 @@ static inline bool xsc_due(uint64_t t, uint64_t deadline)
     return (int64_t)(t - deadline) >= 0;
 }
 
+/*
+ * Whether the slice from start to end is over at t: t is at end or past it, or before start,
+ * where the counter was set back (a suspend, a move to another host).
+ */
+static inline bool xsc_slice_over(uint64_t t, uint64_t start, uint64_t end)
+{
+    return xsc_due(t, end) || !xsc_due(t, start);
+}
+
 #endif /* XSC_CORE_CLOCK_H */

@@ -55,7 +55,11 @@ static inline void xsc_hist_add(struct xsc_histogram *h, uint64_t ns)
 {
     uint32_t *c = &h->count[xsc_hist_bucket(ns)];
 
-    __atomic_store_n(c, __atomic_load_n(c, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+    const uint32_t n = __atomic_load_n(c, __ATOMIC_RELAXED);
+
+    if (n != UINT32_MAX) { /* full after some hours of short waits: then it stays full */
+        __atomic_store_n(c, n + 1, __ATOMIC_RELAXED);
+    }
 }
 
 /* How many values were added. */

@@ -81,13 +81,19 @@ int xsc_engine_find(const struct xsc_engine *e, const char *name)
     return -1;
 }
 
+void xsc_say(struct xsc_sentence *s, const char *a, const char *b)
+{
+    const uint32_t other = (__atomic_load_n(&s->now, __ATOMIC_RELAXED) + 1) & 1;
+    struct xsc_text t = xsc_text_in(s->half[other], XSC_REASON_SIZE);
+
+    xsc_text_put(&t, a);
+    xsc_text_put(&t, b);
+    __atomic_store_n(&s->now, other, __ATOMIC_RELEASE);
+}
+
 void xsc_set_state(struct xsc_mech_state *s, enum xsc_state state, const char *reason)
 {
-    const uint32_t half = (__atomic_load_n(&s->reason_half, __ATOMIC_RELAXED) + 1) & 1;
-    struct xsc_text t = xsc_text_in(s->reason[half], XSC_REASON_SIZE);
-
-    xsc_text_put(&t, reason);
-    __atomic_store_n(&s->reason_half, half, __ATOMIC_RELEASE);
+    xsc_say(&s->reason, reason, "");
     __atomic_store_n(&s->state, state, __ATOMIC_RELEASE);
 }
 
@@ -124,6 +130,7 @@ static void find_facts(struct xsc_engine *e)
 {
     struct xsc_clock_sources sources;
 
+    e->by_name = 0;
     e->cpu = (struct xsc_cpu){0};
     xsc_port_cpu(&e->cpu);
     xsc_port_clocks(&sources);
@@ -178,17 +185,20 @@ void xsc_validate(struct xsc_engine *e, struct xsc_mech_state *s, const struct x
      * A mechanism that works passes a whole trial without a miss; one disturbed by a
      * preemption gets two more chances to. A fault won't go away.
      */
+    const uint64_t start = xsc_port_now_ns();
+
     for (int try = 0; try < TRIES; try++) {
         xsc_trial_run(s->mech, &e->ctx, plan, &e->scratch, &s->trial);
         s->tried = true;
         v = xsc_trial_judge(s->mech, &s->trial, e->limits, text, sizeof(text));
-        if (s->trial.fault || v == XSC_GOOD || v == XSC_NO_SLEEP || v == XSC_UNPROVEN) {
+        if (s->trial.fault || v == XSC_GOOD || v == XSC_NO_SLEEP || v == XSC_UNPROVEN ||
+            xsc_port_now_ns() - start >= plan->again_ns) {
             break;
         }
     }
     s->verdict = v;
     s->bad_intervals = 0;
-    s->late_ns = late_after(s, e->limits);
+    __atomic_store_n(&s->late_ns, late_after(s, e->limits), __ATOMIC_RELAXED);
     if (v == XSC_UNPROVEN) {
         xsc_setback(s, xsc_port_now_ns());
     }
@@ -238,13 +248,6 @@ bool xsc_engine_try(struct xsc_engine *e, uint32_t index, const struct xsc_trial
 }
 
 /* --------------------------------------------------------------------------- choosing ---- */
-
-static void choice_because(struct xsc_engine *e, const char *reason)
-{
-    struct xsc_text t = xsc_text_in(e->choice_reason, sizeof(e->choice_reason));
-
-    xsc_text_put(&t, reason);
-}
 
 /* Can be waited with at all: there, and does not fault or lose wake-ups when tried. */
 static bool usable(struct xsc_engine *e, uint32_t i)
@@ -300,7 +303,7 @@ static uint32_t find_fallback(struct xsc_engine *e)
 static uint32_t find_primary(struct xsc_engine *e, uint32_t fallback)
 {
     if (e->cpu.cpus == 1 && e->mech[fallback].mech->traits & XSC_LEAVES_CPU) {
-        choice_because(e, "one CPU to run on: whoever wakes us needs it");
+        xsc_say(&e->choice_reason, "one CPU to run on: whoever wakes us needs it", "");
         return fallback;
     }
     for (uint32_t i = 0; i < fallback; i++) {
@@ -312,11 +315,11 @@ static uint32_t find_primary(struct xsc_engine *e, uint32_t fallback)
         }
         xsc_validate(e, s, e->plan);
         if (xsc_fit(s)) {
-            choice_because(e, "the best here that passed its trial");
+            xsc_say(&e->choice_reason, "the best here that passed its trial", "");
             return i;
         }
     }
-    choice_because(e, "nothing better here passed");
+    xsc_say(&e->choice_reason, "nothing better here passed", "");
     return fallback;
 }
 
@@ -331,7 +334,8 @@ static enum xsc_chose choose_asked(struct xsc_engine *e, const char *asked, uint
     if (!usable(e, (uint32_t)i)) {
         return XSC_CHOSE_OTHER;
     }
-    choice_because(e, "asked for by name");
+    xsc_say(&e->choice_reason, "asked for by name", "");
+    e->by_name = (uint32_t)i + 1;
     *primary = (uint32_t)i;
     return XSC_CHOSE;
 }

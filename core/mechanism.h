@@ -37,6 +37,16 @@ enum xsc_state {
 #define XSC_MAX_MECHANISMS 8
 #define XSC_REASON_SIZE 160
 
+/*
+ * A sentence for people, that changes now and then. It is written into the half not in use, then
+ * switched to, so a reader that takes its time to copy is safe unless it sleeps through two
+ * changes. Written under the manager's lock.
+ */
+struct xsc_sentence {
+    char half[2][XSC_REASON_SIZE];
+    uint32_t now;
+};
+
 struct xsc_mech_state {
     const struct xsc_mechanism *mech;
     uint32_t state;   /* enum xsc_state; stored with release after the reason */
@@ -51,12 +61,7 @@ struct xsc_mech_state {
     uint32_t setbacks;       /* roll backs, and trials that could not be finished */
     uint64_t quiet_until_ns; /* after a setback: not tried again before this */
 
-    /*
-     * For people. Written into the half not in use, then switched to, so a reader that
-     * takes its time to copy is safe unless it sleeps through two changes of state.
-     */
-    char reason[2][XSC_REASON_SIZE];
-    uint32_t reason_half;
+    struct xsc_sentence reason; /* why it is in that state */
 };
 
 /* The chosen pair, packed so that it is read and replaced whole. 0: nothing chosen yet. */
@@ -84,10 +89,11 @@ struct xsc_engine {
 
     const struct xsc_mechanism *const *table; /* best first */
     uint32_t n_mechs;
+    uint32_t by_name;   /* index + 1 of the mechanism in use because it was asked for; 0: none */
     bool asked_refused; /* a mechanism was asked for by name and can't be had */
     struct xsc_mech_state mech[XSC_MAX_MECHANISMS];
-    char choice_reason[XSC_REASON_SIZE]; /* why the primary is the primary */
-    char refusal[XSC_REASON_SIZE];       /* why what was asked for was refused */
+    struct xsc_sentence choice_reason; /* why the primary is the primary */
+    char refusal[XSC_REASON_SIZE];     /* why what was asked for was refused */
 
     struct xsc_health_mark health;
     struct xsc_stats_table stats;
@@ -142,10 +148,18 @@ void xsc_manager_unlock(struct xsc_engine *e);
 /* Sets the reason, then the state. */
 void xsc_set_state(struct xsc_mech_state *s, enum xsc_state state, const char *reason);
 
-/* The reason now in force. */
+/* Says a, then b, from now on. */
+void xsc_say(struct xsc_sentence *s, const char *a, const char *b);
+
+/* What is said now. */
+static inline const char *xsc_said(const struct xsc_sentence *s)
+{
+    return s->half[__atomic_load_n(&s->now, __ATOMIC_ACQUIRE) & 1];
+}
+
 static inline const char *xsc_reason(const struct xsc_mech_state *s)
 {
-    return s->reason[__atomic_load_n(&s->reason_half, __ATOMIC_ACQUIRE) & 1];
+    return xsc_said(&s->reason);
 }
 
 /* Puts the fallback in the primary's place, FAILED for the reason given. */

@@ -97,7 +97,9 @@ void xsc_stats_sum(const struct xsc_stats_table *t, struct xsc_counts *sum,
             settle(last, get(&s->in_slices_ns), sum, waits);
         }
         for (uint32_t b = 0; waits && b < XSC_HIST_BUCKETS; b++) {
-            waits->count[b] += __atomic_load_n(&t->slot[i].waits.count[b], __ATOMIC_RELAXED);
+            const uint32_t n = __atomic_load_n(&t->slot[i].waits.count[b], __ATOMIC_RELAXED);
+
+            waits->count[b] = n > UINT32_MAX - waits->count[b] ? UINT32_MAX : waits->count[b] + n;
         }
     }
 }

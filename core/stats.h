@@ -7,11 +7,11 @@
  * end there. One that goes on to watch claims a slot, with one atomic exchange: from then to
  * its end the slot has one writer, who needs only plain loads and stores; and when its store
  * comes it leaves one number behind, which the slot's next owner, or who asks for the
- * statistics, puts into its place. Waits
- * that nest (a signal handler), or that meet a slot taken, claim another one; where none is
- * free the wait writes to a slot that nobody reads, and only `uncounted` tells of it. A
- * thread killed or a longjmp taken in mid-wait leaves its slot claimed for good: counts stay
- * right, there is one slot less.
+ * statistics, puts into its place. Waits that nest (a signal handler), or that meet a slot
+ * taken, claim one of the next few; where those are taken too the wait writes to a slot that
+ * nobody reads, and only `uncounted` tells of it. A thread killed, or a longjmp taken, in
+ * mid-wait leaves its slot claimed for good, and so does, in the child, a fork() while other
+ * threads wait: counts stay right, there is one slot less.
  */
 #ifndef XSC_CORE_STATS_H
 #define XSC_CORE_STATS_H

@@ -34,6 +34,7 @@ const struct xsc_trial_plan xsc_short_plan = {
     .quiet_waits = 6,
     .quiet_ns = XSC_SLICE_NS,
     .budget_ns = 700000,
+    .again_ns = 2000000,
     .patience_ns = 3000000,
     .cross = false,
 };

@@ -44,6 +44,7 @@ struct xsc_trial_plan {
     uint32_t quiet_waits; /* waits with none */
     uint64_t quiet_ns;    /* deadline of those */
     uint64_t budget_ns;   /* for each of the four kinds */
+    uint64_t again_ns;    /* a trial that failed is made again if it took less than this so far */
     uint64_t patience_ns; /* for the peer to be given a CPU */
     bool cross;           /* also for polling mechanisms, which coherence alone would vouch for */
     void (*progress)(void *arg, uint32_t permille); /* or NULL */

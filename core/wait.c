@@ -30,6 +30,7 @@
 #define TIGHT_MIN_TIMEOUT_NS 4000 /* a timeout this short would notice the tight spin */
 #define TIGHT_LOOKS_UNCHOSEN 100  /* before the hint's cost is known */
 #define SPUN_SHAVE 64             /* more than the counter's rate can be wrong by */
+#define LATE_MARGIN_NS 20000      /* a shorter hardware wait is often met at its end by chance */
 #define LATE_GRACE_NS 50000       /* later than this after its slice, the thread lost its CPU */
 
 /* *spun_ns: what that took at least, where a counter can tell for next to nothing; else 0. */
@@ -85,20 +86,15 @@ static enum xsc_woke bare_wait(const struct xsc_mech_ctx *ctx, const struct xsc_
 static const struct xsc_mechanism bare_mech = {
     .name = "PAUSE", .traits = XSC_POLL, .wait = bare_wait};
 
-static struct watcher find_watcher(struct xsc_engine *e, const char *(*asked)(void))
+static struct watcher watcher_of(const struct xsc_engine *e, uint32_t choice)
 {
-    uint32_t choice = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
-
-    if (!choice) {
-        xsc_engine_choose(e, asked());
-        choice = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
-    }
     if (!choice) {
         return (struct watcher){&bare_mech, &bare_ctx, UINT64_MAX};
     }
     const struct xsc_mech_state *primary = &e->mech[XSC_PRIMARY(choice)];
+    const uint64_t late_ns = __atomic_load_n(&primary->late_ns, __ATOMIC_RELAXED);
 
-    return (struct watcher){primary->mech, &e->ctx, primary->late_ns};
+    return (struct watcher){primary->mech, &e->ctx, late_ns};
 }
 
 /* ---- one slice ---- */
@@ -118,20 +114,23 @@ static bool watch_slice(const struct watcher *by, const struct xsc_watch *w, uin
 {
     const struct xsc_clock *clock = by->ctx->clock;
     const bool monitor = by->mech->traits & XSC_MONITOR;
+    const uint64_t start = *at;
 
     for (;;) {
+        const uint64_t from = *at;
         const enum xsc_woke woke = by->mech->wait(by->ctx, w, end, at);
         const bool met = woke == XSC_WOKE_MET || xsc_watch_met(w);
 
         if (monitor) {
             *at = clock->ticks();
         }
-        const bool due = xsc_due(*at, end);
+        const bool due = xsc_slice_over(*at, start, end);
 
         if (met) {
             /* Met only when time was up: perhaps the monitor missed the store. */
-            *late = monitor && (woke == XSC_WOKE_LIMIT ||
-                                (due && xsc_elapsed_ns(clock, end, *at) < LATE_GRACE_NS));
+            *late = monitor && xsc_elapsed_ns(clock, from, *at) >= LATE_MARGIN_NS &&
+                    (woke == XSC_WOKE_LIMIT ||
+                     (due && xsc_elapsed_ns(clock, end, *at) < LATE_GRACE_NS));
             return true;
         }
         xsc_count(&n->hw_waits, 1);
@@ -156,19 +155,18 @@ static void account(struct xsc_slot *slot, uint64_t ns, bool deep, bool met)
     if (met) {
         xsc_count(&n->hw_waits, 1);
         xsc_count(&n->late, 1);
-        xsc_count(&n->slices_ns, ns - slot->in_slices_ns);
+        xsc_count(&n->slices_ns, ns - __atomic_load_n(&slot->in_slices_ns, __ATOMIC_RELAXED));
     }
     xsc_count_watched(n, ns);
     xsc_hist_add(&slot->waits, ns);
 }
 
-static enum xsc_end watch_until(const struct watcher *by, const struct xsc_watch *w,
+static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_watch *w,
                                 uint64_t now_ns, uint64_t deadline_ns, struct xsc_slot *slot)
 {
-    const struct xsc_clock *clock = by->ctx->clock;
-    const bool deep = by->mech->traits & XSC_MONITOR;
-    const uint64_t start = clock->ticks();
-    uint64_t now = start;
+    uint32_t choice = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
+    struct watcher by = watcher_of(e, choice);
+    uint64_t now = by.ctx->clock->ticks(), ns = 0, from = now;
     bool met = false, late = false;
 
     while (deadline_ns == XSC_FOREVER || now_ns < deadline_ns) {
@@ -177,21 +175,35 @@ static enum xsc_end watch_until(const struct watcher *by, const struct xsc_watch
         if (deadline_ns != XSC_FOREVER && deadline_ns - now_ns < slice_ns) {
             slice_ns = deadline_ns - now_ns;
         }
-        met = watch_slice(by, w, &now, now + xsc_to_ticks(clock, slice_ns) + 1, &slot->n, &late);
+        from = now;
+        met = watch_slice(&by, w, &now, now + xsc_to_ticks(by.ctx->clock, slice_ns) + 1, &slot->n,
+                          &late);
         if (met) {
             break;
         }
-        const uint64_t so_far = xsc_elapsed_ns(clock, start, now);
+        const uint64_t slice = xsc_elapsed_ns(by.ctx->clock, from, now);
 
-        xsc_count(&slot->n.slices_ns, so_far - slot->in_slices_ns);
-        __atomic_store_n(&slot->in_slices_ns, so_far, __ATOMIC_RELAXED);
+        ns += slice;
+        xsc_count(&slot->n.slices_ns, slice);
+        __atomic_store_n(&slot->in_slices_ns, ns, __ATOMIC_RELAXED);
         if (deadline_ns != XSC_FOREVER) {
             now_ns = xsc_port_now_ns();
         }
+        /* Chosen, rolled back or reinstated meanwhile: a long wait is not stuck with the old. */
+        const uint32_t newer = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
+
+        if (newer != choice) {
+            choice = newer;
+            by = watcher_of(e, choice);
+            now = by.ctx->clock->ticks();
+        }
     }
 
-    const uint64_t ns = xsc_elapsed_ns(clock, start, now);
+    const bool deep = by.mech->traits & XSC_MONITOR;
 
+    if (met) {
+        ns += xsc_elapsed_ns(by.ctx->clock, from, now);
+    }
     if (met && !late) {
         __atomic_store_n(&slot->last, XSC_LAST(ns, deep), __ATOMIC_RELAXED);
     } else {
@@ -226,12 +238,14 @@ enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint
     const uint64_t deadline_ns = timeout_ns != XSC_FOREVER && left_ns < XSC_FOREVER - now_ns
                                      ? now_ns + left_ns
                                      : XSC_FOREVER;
-    const struct watcher by = find_watcher(e, asked);
 
+    if (!__atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE)) {
+        xsc_engine_choose(e, asked());
+    }
     xsc_health_check(e, now_ns);
 
     struct xsc_slot *slot = xsc_slot_claim(&e->stats, hint);
-    const enum xsc_end end = watch_until(&by, w, now_ns, deadline_ns, slot);
+    const enum xsc_end end = watch_until(e, w, now_ns, deadline_ns, slot);
 
     xsc_slot_release(slot);
     return end;

@@ -104,6 +104,8 @@ static inline __attribute__((always_inline)) enum xsc_woke xsc_poll(const struct
                                                                     uint64_t deadline, uint64_t *at,
                                                                     void (*relax)(void))
 {
+    const uint64_t start = *at;
+
     do {
         for (int look = 0; look < XSC_LOOKS_PER_TICK_READ; look++) {
             if (xsc_watch_met(w)) {
@@ -114,7 +116,7 @@ static inline __attribute__((always_inline)) enum xsc_woke xsc_poll(const struct
             }
         }
         *at = ctx->clock->ticks();
-    } while (!xsc_due(*at, deadline));
+    } while (!xsc_slice_over(*at, start, deadline));
     return XSC_WOKE;
 }
 

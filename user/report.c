@@ -77,7 +77,7 @@ int xsc_stats_read(struct xsc_stats *out, size_t size)
         xsc_copy_text(s.fallback, sizeof(s.fallback), e->mech[XSC_FALLBACK(choice)].mech->name);
         s.state = __atomic_load_n(&primary->state, __ATOMIC_ACQUIRE);
         s.asked_refused = e->asked_refused;
-        xsc_copy_text(s.choice_reason, sizeof(s.choice_reason), e->choice_reason);
+        xsc_copy_text(s.choice_reason, sizeof(s.choice_reason), xsc_said(&e->choice_reason));
         xsc_copy_text(s.fail_reason, sizeof(s.fail_reason), fail_reason(e, primary));
         xsc_copy_text(s.refusal, sizeof(s.refusal), e->refusal);
     }
@@ -210,6 +210,7 @@ int xsc_probe_mechanism(unsigned index, const struct xsc_probe_options *options,
                                                                  : affordable),
         .quiet_ns = options->timeout_ns,
         .budget_ns = options->budget_ns,
+        .again_ns = UINT64_MAX,
         .patience_ns = PEER_PATIENCE_NS,
         .cross = true,
         .progress = options->progress,

@@ -2,6 +2,7 @@
 /* xsc_engine_choose(): which mechanism is taken, and what is said about it. C3. */
 #include "tests/unit/unit.h"
 
+#include "core/health.h"
 #include "core/mechanism.h"
 #include "tests/unit/fake_mech.h"
 #include "tests/unit/fake_port.h"
@@ -56,7 +57,7 @@ static void the_best_that_passes(void **state)
     assert_true(e.mech[2].tried); /* the fallback is, for its numbers */
     assert_int_equal(e.mech[2].state, XSC_STATE_ACTIVE);
     assert_int_equal(fake_script[3].waits + fake_script[4].waits + fake_script[5].waits, 0);
-    assert_string_equal(e.choice_reason, "the best here that passed its trial");
+    assert_string_equal(xsc_said(&e.choice_reason), "the best here that passed its trial");
     assert_false(e.asked_refused);
     assert_int_equal(fake.says, 0);
     assert_int_equal(e.health.next_ns, 0);
@@ -97,7 +98,7 @@ static void sleepless_ones_are_not_preferred(void **state)
     chose(NULL, XSC_CHOSE, "PAUSE", "PAUSE");
     assert_int_equal(e.mech[0].verdict, XSC_NO_SLEEP);
     assert_int_equal(e.mech[0].state, XSC_STATE_ACTIVE);
-    assert_string_equal(e.choice_reason, "nothing better here passed");
+    assert_string_equal(xsc_said(&e.choice_reason), "nothing better here passed");
 }
 
 static void unproven_ones_wait_for_their_turn(void **state)
@@ -161,7 +162,7 @@ static void one_cpu_is_left_to_who_wakes_us(void **state)
     fake.cpu.cpus = 1;
     chose(NULL, XSC_CHOSE, "GENERIC", "GENERIC"); /* and there is nothing to roll back to */
     assert_int_equal(e.mech[5].state, XSC_STATE_ACTIVE);
-    assert_string_equal(e.choice_reason, "one CPU to run on: whoever wakes us needs it");
+    assert_string_equal(xsc_said(&e.choice_reason), "one CPU to run on: whoever wakes us needs it");
     assert_int_equal(fake_script[0].waits, 0);
 }
 
@@ -193,7 +194,7 @@ static void by_name_in_any_case(void **state)
         setup(NULL);
         chose(names[i], XSC_CHOSE, "MWAITX", "PAUSE");
         assert_int_equal(fake_script[0].waits, 0); /* the better one is not even tried */
-        assert_string_equal(e.choice_reason, "asked for by name");
+        assert_string_equal(xsc_said(&e.choice_reason), "asked for by name");
         assert_false(e.asked_refused);
         assert_int_equal(fake.says, 0);
     }
@@ -483,6 +484,29 @@ static void the_real_table_has_a_fallback(void **state)
     assert_false(fallback->traits & XSC_MAY_FAULT);
 }
 
+static void what_was_asked_for_is_not_overruled(void **state)
+{
+    (void)state;
+    chose("pause", XSC_CHOSE, "PAUSE", "PAUSE");
+    fake.peer_trouble = "no thread could be started";
+    assert_true(xsc_engine_try(&e, 0, &xsc_short_plan)); /* by a probe: unproven, a setback */
+    fake.peer_trouble = NULL;
+    xsc_health_check(&e, fake.now);
+    xsc_health_check(&e, fake.now + 200000000000u);
+    assert_string_equal(e.mech[XSC_PRIMARY(e.chosen)].mech->name, "PAUSE");
+}
+
+static void what_was_asked_for_comes_back(void **state)
+{
+    (void)state;
+    chose("mwaitx", XSC_CHOSE, "MWAITX", "PAUSE");
+    xsc_roll_back(&e, fake.now, "bad");
+    e.mech[0].setbacks = 1;
+    xsc_health_check(&e, fake.now);
+    xsc_health_check(&e, fake.now + 200000000000u);
+    assert_string_equal(e.mech[XSC_PRIMARY(e.chosen)].mech->name, "MWAITX");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -520,6 +544,8 @@ int main(void)
         cmocka_unit_test_setup(states_have_names, setup),
         cmocka_unit_test_setup(reasons_are_written_beside_and_then_switched_to, setup),
         cmocka_unit_test_setup(the_real_table_has_a_fallback, setup),
+        cmocka_unit_test_setup(what_was_asked_for_is_not_overruled, setup),
+        cmocka_unit_test_setup(what_was_asked_for_comes_back, setup),
     };
 
     return cmocka_run_group_tests_name("choose", tests, NULL, NULL);

@@ -327,6 +327,52 @@ static void calibration_takes_half_a_millisecond(void **state)
     assert_in_range(fake.now - start, 400000, 500000);
 }
 
+static void jump(void *arg)
+{
+    (void)arg;
+    fake.counter_base += (uint64_t)1 << 45;
+}
+
+static void a_counter_that_jumps_is_not_used(void **state)
+{
+    (void)state;
+    fake_reset();
+    fake_call_at(fake.now + 200000, jump, NULL);
+    const struct xsc_clock c = calibrate(1000000000u, 0);
+
+    assert_os_clock(&c);
+}
+
+/* Stopped for some seconds between the pairs: SIGSTOP, a debugger, a suspended guest. */
+static void a_very_long_preemption_does_not_spoil_the_rate(void **state)
+{
+    (void)state;
+    for (uint64_t s = 7; s < 1000; s = s * 3 / 2) {
+        fake_reset();
+        fake_preempt_at(fake.now + 200000, s * 1000000000u + 900000000u);
+        const struct xsc_clock c = calibrate(2600000000u, 0);
+
+        assert_near(c.hz, 2600000000u, 200);
+    }
+}
+
+static void a_slice_is_over_at_its_end_or_before_its_start(void **state)
+{
+    (void)state;
+    assert_false(xsc_slice_over(100, 100, 150));
+    assert_false(xsc_slice_over(149, 100, 150));
+    assert_true(xsc_slice_over(150, 100, 150));
+    assert_true(xsc_slice_over(151, 100, 150));
+    assert_true(xsc_slice_over(99, 100, 150)); /* the counter was set back */
+    assert_true(xsc_slice_over(0, 100, 150));
+    assert_false(xsc_slice_over(UINT64_MAX, UINT64_MAX - 5, 10));
+    assert_false(xsc_slice_over(9, UINT64_MAX - 5, 10));
+    assert_true(xsc_slice_over(10, UINT64_MAX - 5, 10));
+    assert_true(xsc_slice_over(100, 100, 100));
+    assert_true(xsc_slice_over(100, 100, 90)); /* over before it began */
+    assert_true(xsc_slice_over(200, 100, 90));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +394,9 @@ int main(void)
         cmocka_unit_test(preemption_between_the_pairs_makes_no_difference),
         cmocka_unit_test(counter_may_be_anywhere_but_at_its_end),
         cmocka_unit_test(calibration_takes_half_a_millisecond),
+        cmocka_unit_test(a_counter_that_jumps_is_not_used),
+        cmocka_unit_test(a_very_long_preemption_does_not_spoil_the_rate),
+        cmocka_unit_test(a_slice_is_over_at_its_end_or_before_its_start),
     };
 
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);

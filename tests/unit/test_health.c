@@ -198,7 +198,18 @@ static void only_what_grew_is_judged(void **state)
     bad_interval();
     assert_int_equal(s->state, XSC_STATE_DEGRADED);
     fake.now += 10 * (uint64_t)S;
-    xsc_health_check(&e, fake.now); /* idle: too few waits to be bad */
+    xsc_health_check(&e, fake.now); /* idle: too few waits to be bad, or good */
+    assert_int_equal(s->state, XSC_STATE_DEGRADED);
+    assert_int_equal(s->bad_intervals, 1);
+    n->hw_waits += 10;
+    n->woken += 10;
+    fake.now += 10 * (uint64_t)S;
+    xsc_health_check(&e, fake.now); /* still too few, but they are kept */
+    assert_int_equal(s->state, XSC_STATE_DEGRADED);
+    n->hw_waits += 10;
+    n->woken += 10;
+    fake.now += 10 * (uint64_t)S;
+    xsc_health_check(&e, fake.now);
     assert_int_equal(s->state, XSC_STATE_ACTIVE);
 }
 
@@ -271,7 +282,7 @@ static void three_in_a_row_roll_back(void **state)
     assert_int_equal(e.chosen, XSC_CHOICE(2, 2));
     assert_int_equal(s->state, XSC_STATE_FAILED);
     assert_string_equal(xsc_reason(s), "200 of 1000 stores were noticed only when the slice ended");
-    assert_string_equal(e.choice_reason, "rolled back from FAKE0");
+    assert_string_equal(xsc_said(&e.choice_reason), "rolled back from FAKE0");
     assert_int_equal(s->setbacks, 1);
     assert_int_equal(s->quiet_until_ns, fake.now + XSC_QUIET_NS);
     assert_int_equal(e.mech[2].state, XSC_STATE_ACTIVE);
@@ -359,7 +370,7 @@ static void a_second_chance_after_a_minute(void **state)
     assert_int_equal(e.chosen, XSC_CHOICE(0, 2));
     assert_int_equal(s->state, XSC_STATE_ACTIVE);
     assert_string_equal(xsc_reason(s), "passed");
-    assert_string_equal(e.choice_reason, "passed its trial when it was tried again");
+    assert_string_equal(xsc_said(&e.choice_reason), "passed its trial when it was tried again");
     assert_int_equal(s->bad_intervals, 0);
 }
 
@@ -551,6 +562,29 @@ static void a_childs_health_goes_on(void **state)
     assert_int_equal(e.manager, 0);
 }
 
+/* Ten waits in an interval are too few, sixty in six are enough. */
+static void one_wait_a_second_is_judged_too(void **state)
+{
+    (void)state;
+    fake_script[0].miss_every = 1;
+    for (int i = 0; i < 120 && e.chosen == XSC_CHOICE(0, 2); i++) {
+        word = 0;
+        fake_store_at(fake.now + 40 * US, &word, 4, 1);
+        assert_int_equal(wait(XSC_FOREVER), XSC_MET);
+        fake_advance(S);
+    }
+    assert_int_equal(e.chosen, XSC_CHOICE(2, 2));
+}
+
+/* A thread that is still in a wait it began with the monitor goes on counting. */
+static void the_fallback_is_not_blamed_for_misses(void **state)
+{
+    (void)state;
+    e.chosen = XSC_CHOICE(2, 2);
+    bad_interval();
+    assert_int_equal(e.mech[2].state, XSC_STATE_ACTIVE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -581,6 +615,8 @@ int main(void)
         cmocka_unit_test_setup(waits_go_on_while_another_holds_the_lock, setup),
         cmocka_unit_test_setup(an_interval_is_judged_once, setup),
         cmocka_unit_test_setup(a_childs_health_goes_on, setup),
+        cmocka_unit_test_setup(one_wait_a_second_is_judged_too, setup),
+        cmocka_unit_test_setup(the_fallback_is_not_blamed_for_misses, setup),
     };
 
     return cmocka_run_group_tests_name("health", tests, NULL, NULL);

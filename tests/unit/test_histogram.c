@@ -179,6 +179,15 @@ static void counts_of_billions_are_summed_right(void **state)
     assert_int_equal(xsc_hist_quantile(&h, 500), (xsc_hist_floor(131) + xsc_hist_floor(132)) / 2);
 }
 
+static void a_full_bucket_stays_full(void **state)
+{
+    (void)state;
+    h.count[5] = UINT32_MAX;
+    h.count[7] = 10;
+    xsc_hist_add(&h, 5);
+    assert_int_equal(xsc_hist_quantile(&h, 500), 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +202,7 @@ int main(void)
         cmocka_unit_test_setup(quantiles_are_within_an_eighth_of_an_octave, clear),
         cmocka_unit_test_setup(quantiles_never_fall, clear),
         cmocka_unit_test_setup(counts_of_billions_are_summed_right, clear),
+        cmocka_unit_test_setup(a_full_bucket_stays_full, clear),
     };
 
     return cmocka_run_group_tests_name("histogram", tests, NULL, NULL);

@@ -203,6 +203,44 @@ static void late_is_not_said_of_a_preempted_thread(void **state)
     }
 }
 
+/*
+ * Timeouts of 2 us, a monitor that takes 600 ns to come back from one, stores at random: of
+ * those that are noticed many are noticed past the deadline, and nothing is wrong.
+ */
+static void short_timeouts_do_not_look_like_misses(void **state)
+{
+    uint64_t seed = 9;
+
+    (void)state;
+    fake_script[0].exit_ns = 600;
+    for (int i = 0; i < 20000; i++) {
+        word = 0;
+        fake_store_at(fake.now + unit_between(&seed, 100, 3000), &word, 4, 1);
+        wait(2000);
+        fake_advance(5 * MS);
+    }
+    assert_int_equal(counts().late, 0);
+    assert_int_equal(e.chosen, XSC_CHOICE(0, 2));
+}
+
+static void set_back(void *arg)
+{
+    (void)arg;
+    fake.counter_base -= 500000000;
+}
+
+/* A suspend or a move to another host may set the counter back: the timeout is kept. */
+static void a_counter_set_back_does_not_stretch_a_timeout(void **state)
+{
+    (void)state;
+    const uint64_t start = fake.now;
+
+    fake_script[0].limit_ns = 100 * US; /* as hardware waits are bounded somehow */
+    fake_call_at(fake.now + 250 * US, set_back, NULL);
+    assert_int_equal(wait(MS), XSC_TIMED_OUT);
+    assert_in_range(fake.now - start, MS, 2 * MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +254,8 @@ int main(void)
         cmocka_unit_test_setup(met_at_the_os_limit_is_late, setup),
         cmocka_unit_test_setup(time_is_counted_slice_by_slice, setup),
         cmocka_unit_test_setup(late_is_not_said_of_a_preempted_thread, setup),
+        cmocka_unit_test_setup(short_timeouts_do_not_look_like_misses, setup),
+        cmocka_unit_test_setup(a_counter_set_back_does_not_stretch_a_timeout, setup),
     };
 
     return cmocka_run_group_tests_name("wait, mechanisms astray", tests, NULL, NULL);

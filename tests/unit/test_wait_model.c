@@ -43,7 +43,8 @@ static enum xsc_end model(struct xsc_counts *n, uint64_t timeout, uint64_t store
         t += script.ns[i];
         n->hw_waits++;
         met = t >= store;
-        if (met && monitor && (script.limit[i] || (t >= end && t - end < 50000))) {
+        if (met && monitor && script.ns[i] >= 20000 &&
+            (script.limit[i] || (t >= end && t - end < 50000))) {
             n->late++;
         } else if (met) {
             n->woken++;

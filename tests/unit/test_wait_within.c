@@ -135,6 +135,43 @@ static void the_lock_is_one_threads(void **state)
     assert_true(xsc_manager_lock(&e));
 }
 
+static void the_choice_is_made(void *arg)
+{
+    (void)arg;
+    e.manager = 0;
+    e.chosen = XSC_CHOICE(0, 2);
+}
+
+static void a_wait_begun_during_the_choice_uses_it(void **state)
+{
+    (void)state;
+    e.chosen = 0;
+    e.manager = fake.process;
+    fake_call_at(fake.now + 3 * MS, the_choice_is_made, NULL);
+    const uint64_t start = fake.now;
+
+    assert_int_equal(wait(100 * MS), XSC_TIMED_OUT);
+    assert_in_range(fake.now - start, 100 * MS, 101 * MS);
+    assert_true(fake_script[0].waits > 900);
+    assert_in_range(counts().sum_ns, 99 * MS, 101 * MS);
+}
+
+static void rolled_back(void *arg)
+{
+    (void)arg;
+    e.chosen = XSC_CHOICE(2, 2);
+}
+
+static void a_long_wait_follows_a_roll_back(void **state)
+{
+    (void)state;
+    fake_call_at(fake.now + 3 * MS, rolled_back, NULL);
+    fake_store_at(fake.now + 100 * MS, &word, 4, 1);
+    assert_int_equal(wait(XSC_FOREVER), XSC_MET);
+    assert_in_range(fake_script[0].waits, 29, 31);
+    assert_true(fake_script[2].waits > 900);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +182,8 @@ int main(void)
         cmocka_unit_test_setup(the_first_slow_wait_chooses, setup),
         cmocka_unit_test_setup(a_lock_of_another_process_is_taken_over, setup),
         cmocka_unit_test_setup(the_lock_is_one_threads, setup),
+        cmocka_unit_test_setup(a_wait_begun_during_the_choice_uses_it, setup),
+        cmocka_unit_test_setup(a_long_wait_follows_a_roll_back, setup),
     };
 
     return cmocka_run_group_tests_name("wait, within and beside others", tests, NULL, NULL);
