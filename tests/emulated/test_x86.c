@@ -274,6 +274,10 @@ static void late_comer(void *arg)
     umwaits = insn_emu_count[EMU_UMWAIT];
     __atomic_store_n(&hold.word, 1, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);
+    if (strcmp(mechanism_in_use(), "UMWAIT")) {
+        skipped("this machine is too busy for UMWAIT to be proven: %s", mechanism_in_use());
+        return;
+    }
     check(umwaits > 0, "%llu UMWAITs by a wait that is older than the choice of %s",
           (unsigned long long)umwaits, mechanism_in_use());
 }
