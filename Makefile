@@ -36,7 +36,8 @@ bench:
 	@scripts/setup.sh bench
 	@cmake --preset bench --log-level=WARNING >/dev/null
 	@cmake --build build/bench -j $(JOBS) -- --no-print-directory -s
-	@build/bench/bench/xsc-wait-bench $(ARGS)
+	@if [ -n '$(ARGS)' ]; then build/bench/bench/xsc-wait-bench $(ARGS); \
+	else bench/run-all.sh build/bench/bench/xsc-wait-bench; fi
 
 install:
 	@scripts/setup.sh probe

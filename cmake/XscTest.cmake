@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: MIT
 
+# xsc_skip_test(NAME name LABEL label WHY text): a test that this build can't run, and says so.
+function(xsc_skip_test)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;LABEL;WHY" "")
+    xsc_add_test(NAME ${arg_NAME} LABEL ${arg_LABEL}
+                 COMMAND sh -c "echo 'skipped: ${arg_WHY}'; exit 77")
+endfunction()
+
 # xsc_add_test(NAME name LABEL label [TIMEOUT seconds] COMMAND command...)
 #
 # Registers a test. Its label says what it needs, and by it scripts/check.sh picks its stage:

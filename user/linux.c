@@ -5,8 +5,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/port.h"
@@ -20,8 +22,8 @@
  * The instruction is executed in a child that shares our memory but not our signal
  * handlers, while we are suspended: vfork() with a stack of its own. So nobody's SIGILL
  * handler is replaced or called, other threads notice nothing, and a fault shows as the
- * child's exit status. Its exit raises no SIGCHLD, and wait() without __WCLONE, the
- * program's own, can't see it.
+ * child's exit status. Its exit raises no SIGCHLD, and wait() without __WALL or __WCLONE,
+ * the program's own, can't see it.
  */
 #define TRY_STACK_SIZE 32768
 #define EXIT_SIGNAL_BASE 128
@@ -71,21 +73,33 @@ int xsc_port_try(void (*fn)(void *), void *arg)
 {
     struct attempt a = {fn, arg};
     const int saved = errno, cancel = xsc_no_cancel(); /* for waitpid() */
-    sigset_t block, before;
+    const struct timespec no_time = {0, 0};
+    sigset_t block, before, pending, sigchld;
+    bool take_sigchld = false;
     int status = 0;
 
+    sigemptyset(&sigchld);
+    sigaddset(&sigchld, SIGCHLD);
     sigfillset(&block);
     for (size_t i = 0; i < N_FAULTS; i++) {
         sigdelset(&block, faults[i]);
     }
     pthread_sigmask(SIG_BLOCK, &block, &before);
-    const int pid = clone(attempt_main, try_stack + TRY_STACK_SIZE, CLONE_VM | CLONE_VFORK, &a);
+    int pid = clone(attempt_main, try_stack + TRY_STACK_SIZE, CLONE_VM | CLONE_VFORK, &a);
     int reaped = -1;
 
+    if (pid < 0 && errno == EINVAL) {
+        /* User-mode QEMU can fork only with SIGCHLD. It comes while we block it. */
+        take_sigchld = !sigpending(&pending) && !sigismember(&pending, SIGCHLD);
+        pid = clone(attempt_main, try_stack + TRY_STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, &a);
+    }
     if (pid > 0) {
         do {
-            reaped = waitpid(pid, &status, (int)__WCLONE);
+            reaped = waitpid(pid, &status, (int)__WALL);
         } while (reaped < 0 && errno == EINTR);
+    }
+    if (take_sigchld) {
+        sigtimedwait(&sigchld, NULL, &no_time);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     xsc_cancel_as(cancel);

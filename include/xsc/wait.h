@@ -58,7 +58,7 @@
 extern "C" {
 #define XSC_INLINE inline
 #else
-#define XSC_INLINE inline /* C99 inline: user/abi.c emits the external definitions */
+#define XSC_INLINE inline /* C99 inline: user/library.c emits the external definitions */
 #endif
 
 #if defined(__GNUC__) && __GNUC__ >= 4

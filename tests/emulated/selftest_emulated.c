@@ -57,6 +57,7 @@ static void set_limits(const char *limits)
     unhurried = xsc_short_plan;
     unhurried.patience_ns = 5000000000;
     unhurried.budget_ns = 20000000; /* a trap takes microseconds, a preemption milliseconds */
+    unhurried.again_ns = 5000000000;
     xsc_library.plan = &unhurried;
     if (!strcmp(limits, "default")) {
         return;

@@ -202,6 +202,7 @@ static bool be_emulated(unsigned which)
     unhurried = xsc_short_plan;
     unhurried.patience_ns = 5 * NS_PER_S;
     unhurried.budget_ns = 20 * NS_PER_MS;
+    unhurried.again_ns = 5 * NS_PER_S;
     xsc_library.limits = &patient;
     xsc_library.plan = &unhurried;
     xsc_library.health_ns = 400 * NS_PER_MS; /* room to see each state on a busy machine */

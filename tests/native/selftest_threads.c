@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "selftest.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -169,7 +170,7 @@ static void crowded(void *arg)
     }
     check(n == CROWD, "%u of %u threads", n, CROWD);
     check(!xsc_wait_reached_u32(&crowd.here.word, n, LOST_NS), "all are there: %u",
-          crowd.here.word);
+          __atomic_load_n(&crowd.here.word, __ATOMIC_RELAXED));
     sleep_ns(20 * NS_PER_MS); /* not needed for the result, but so that they really wait */
     __atomic_store_n(&crowd.gate.word, 1, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < n; i++) {
@@ -226,6 +227,23 @@ static void moved(void *arg)
     check_stats("after moves");
 }
 
+#if !defined(XSC_TEST_OTHER_PORT)
+/* The threads of this process, an emulator's or a sanitizer's own included. */
+static int count_tasks(void)
+{
+    DIR *dir = opendir("/proc/self/task");
+    int n = 0;
+
+    if (dir) {
+        for (const struct dirent *e; (e = readdir(dir));) {
+            n += e->d_name[0] != '.';
+        }
+        closedir(dir);
+    }
+    return n;
+}
+#endif
+
 /* One CPU for all: burning it would keep the very thread from running that is waited for. */
 static void one_cpu(void *arg)
 {
@@ -238,7 +256,13 @@ static void one_cpu(void *arg)
 #if defined(XSC_TEST_OTHER_PORT)
     skipped("this port does not know that there is one CPU: %s is used", s.primary);
 #else
-    check(!strcmp(s.primary, "GENERIC"), "%s is used: %s", s.primary, s.choice_reason);
+    if (count_tasks() > 1) {
+        /* User-mode QEMU runs threads of its own in this process, and on any CPU. */
+        skipped("this process has threads that are not ours, so it is not confined to one CPU: "
+                "run it on the CPU itself, or in a booted guest");
+    } else {
+        check(!strcmp(s.primary, "GENERIC"), "%s is used: %s", s.primary, s.choice_reason);
+    }
 #endif
     check_stats("after one CPU");
 }
@@ -268,9 +292,12 @@ static void pinned(void *arg)
     }
     pthread_create(&thread, NULL, pinned_first_wait, NULL);
     pthread_join(thread, NULL);
-    check(strcmp(mechanism_in_use(), "GENERIC"),
-          "the process has %u CPUs, so %s must not be what is for one", cpus_allowed(),
-          mechanism_in_use());
+    struct xsc_stats s;
+
+    xsc_stats_read(&s, sizeof(s));
+    check(s.primary[0] && !strstr(s.choice_reason, "one CPU"),
+          "the process has %u CPUs, so %s is not used as if it had one: %s", cpus_allowed(),
+          s.primary, s.choice_reason);
 }
 
 /* ------------------------------------------------------------------------- cancellation ---- */

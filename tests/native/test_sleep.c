@@ -40,7 +40,7 @@ static void bits_and_counts(void)
     }
     wake_until(1, 1, UINT32_MAX, false); /* one has that bit */
     spin_for(20 * MS);
-    CHECK(awake == 1, "%d awake, one has that bit", awake);
+    CHECK(__atomic_load_n(&awake, __ATOMIC_ACQUIRE) == 1, "%d awake, one has that bit", awake);
     wake_until(2, 2, 1, false);
     wake_until(3, 3, UINT32_MAX, false);
     for (int i = 0; i < SLEEPERS; i++) {
