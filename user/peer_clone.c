@@ -25,6 +25,7 @@
 
 /* One trial at a time: the manager's lock sees to it. */
 static char stack[STACK_SIZE] __attribute__((aligned(64)));
+static pid_t owner; /* the process in which the child is a thread */
 static int running; /* cleared, and waited on, by the kernel when the child is gone */
 
 static int run(void *peer)
@@ -46,6 +47,7 @@ int xsc_port_peer_start(struct xsc_peer *peer)
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     __atomic_store_n(&running, 1, __ATOMIC_RELAXED);
+    owner = getpid();
     const int saved = errno;
     const int tid = clone(run, stack + STACK_SIZE, flags, peer, NULL, NULL, &running);
 
@@ -64,6 +66,9 @@ void xsc_port_peer_stop(struct xsc_peer *peer)
     const int saved = errno;
 
     __atomic_store_n(&peer->stop, 1, __ATOMIC_RELEASE);
+    if (owner != getpid()) {
+        return; /* a signal handler forked in mid-trial: its child has no such thread */
+    }
     /* Acquire: what the child did, its use of the stack included, is over. */
     while (__atomic_load_n(&running, __ATOMIC_ACQUIRE)) {
         syscall(SYS_futex, &running, FUTEX_WAIT, 1, NULL, NULL, 0);
