@@ -8,6 +8,8 @@
 #define MAX_HZ 100000000000ull   /* and above it the fixed point would overflow */
 #define CLAIM_TOLERANCE_DIV 200u /* a claimed rate is believed within 0.5 % of the measured */
 #define PAIR_TRIES 5
+#define GRAIN_TRIES 4
+#define GRAIN_LOOKS 100000 /* in case that it stands still after all */
 
 void xsc_clock_set_rate(struct xsc_clock *clock, uint64_t hz)
 {
@@ -39,6 +41,26 @@ static struct pair read_pair(const struct xsc_clock_sources *from)
         }
     }
     return best;
+}
+
+/*
+ * By how much the counter moves when it moves, or between two readings where that is more: some
+ * cycles of a TSC, 40 ns of a generic timer, 1,000 of an emulator that makes one of microseconds.
+ */
+static uint64_t grain_of(const struct xsc_clock_sources *from)
+{
+    uint64_t least = UINT64_MAX;
+
+    for (int i = 0; i < GRAIN_TRIES; i++) {
+        const uint64_t start = from->counter();
+        uint64_t next = start;
+
+        for (int looks = 0; next == start && looks < GRAIN_LOOKS; looks++) {
+            next = from->counter();
+        }
+        least = next - start < least ? next - start : least;
+    }
+    return least;
 }
 
 /* The counter's rate against the OS clock, or 0 where it does not run. */
@@ -90,11 +112,13 @@ void xsc_clock_init(struct xsc_clock *clock, const struct xsc_cpu *cpu,
                                                 : "counter, measured against the OS clock";
                 xsc_clock_set_rate(clock, measured);
             }
+            clock->grain_ns = xsc_to_ns(clock, grain_of(from)) + 1;
             return;
         }
     }
     clock->ticks = from->now_ns;
     clock->hardware = false;
+    clock->grain_ns = 1;
     clock->source = "OS clock (no counter to be trusted)";
     xsc_clock_set_rate(clock, 1000000000u);
 }

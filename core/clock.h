@@ -21,6 +21,7 @@ struct xsc_clock {
     uint64_t hz;          /* ticks a second */
     uint64_t ns_per_tick; /* 32.32 fixed point */
     uint64_t ticks_per_ns;
+    uint64_t grain_ns;  /* the counter's step: what lies between two readings may be less by it */
     bool hardware;      /* ticks are the CPU's own counter */
     const char *source; /* how the rate was found, for people */
 };

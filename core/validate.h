@@ -33,6 +33,7 @@ struct xsc_trial {
     uint64_t rests_limited;        /* ... and how many the OS's limit ended */
     uint64_t os_limit_ns;          /* shortest wait that the OS's limit ended; 0: it ended none */
     uint64_t missed;               /* stores noticed only because the slice ended */
+    uint64_t unclear;              /* ... or perhaps: the waiter lost its CPU meanwhile */
     uint64_t spurious_per_s;       /* early returns a second of waiting for nothing */
     uint64_t cpu_permille;         /* CPU time a waited time: 1000 burns it all; 0 if unknown */
     const char *cross_trouble;     /* why cross_store could not be tried; NULL: it could */

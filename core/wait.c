@@ -49,8 +49,11 @@ static bool tight_spin(const struct xsc_engine *e, const struct xsc_watch *w, ui
     }
     if (timed) {
         const uint64_t ns = xsc_elapsed_ns(&e->clock, start, e->clock.ticks());
+        const uint64_t unsure = ns / SPUN_SHAVE + e->clock.grain_ns;
 
-        *spun_ns = ns < TIGHT_MIN_TIMEOUT_NS ? ns - ns / SPUN_SHAVE : TIGHT_MIN_TIMEOUT_NS / 2;
+        const uint64_t sure = ns > unsure ? ns - unsure : 0;
+
+        *spun_ns = sure < TIGHT_MIN_TIMEOUT_NS ? sure : TIGHT_MIN_TIMEOUT_NS / 2;
     }
     return false;
 }

@@ -14,6 +14,7 @@
 #include "core/port.h"
 #include "user/affinity.h"
 #include "user/library.h"
+#include "user/linux_cpu.h"
 #include "user/peer.h"
 
 /* ---------------------------------------------------------- an instruction that may fault ---- */
@@ -133,11 +134,27 @@ static int set_of(int cpu, cpu_set_t *set)
     return 0;
 }
 
+/*
+ * Where the peer is to run; false: where it is. A waiter pinned to one CPU would hand that
+ * on, and beside the peer on its only CPU no monitor can be proven: so it gets all the process's.
+ */
+static bool peer_set(cpu_set_t *set)
+{
+    if (storer_cpu >= 0) {
+        return !set_of(storer_cpu, set);
+    }
+    if (sched_getaffinity(0, sizeof(*set), set) || CPU_COUNT(set) > 1) {
+        return false;
+    }
+    *set = *xsc_process_cpus();
+    return true;
+}
+
 void xsc_peer_place_tid(int tid)
 {
     cpu_set_t set;
 
-    if (storer_cpu >= 0 && !set_of(storer_cpu, &set)) {
+    if (peer_set(&set)) {
         sched_setaffinity(tid, sizeof(set), &set);
     }
 }
@@ -146,7 +163,7 @@ void xsc_peer_place_thread(pthread_t thread)
 {
     cpu_set_t set;
 
-    if (storer_cpu >= 0 && !set_of(storer_cpu, &set)) {
+    if (peer_set(&set)) {
         pthread_setaffinity_np(thread, sizeof(set), &set);
     }
 }

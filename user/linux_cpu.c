@@ -15,6 +15,7 @@
 #include "arch/arch.h"
 #include "core/port.h"
 #include "user/library.h"
+#include "user/linux_cpu.h"
 
 /* As the kernel lays out a directory entry: getdents64(2). No opendir(): it allocates. */
 struct entry {
@@ -65,6 +66,8 @@ static void add_threads(cpu_set_t *all)
  * The CPUs that this process may run on. A thread's own set tells of at least two, or of a
  * thread pinned to one CPU, as people do with one thread a core: then all threads are asked.
  */
+static cpu_set_t process_cpus;
+
 static uint32_t count_cpus(void)
 {
     cpu_set_t set;
@@ -75,7 +78,13 @@ static uint32_t count_cpus(void)
     if (CPU_COUNT(&set) == 1) {
         add_threads(&set);
     }
+    process_cpus = set;
     return (uint32_t)CPU_COUNT(&set);
+}
+
+const cpu_set_t *xsc_process_cpus(void)
+{
+    return &process_cpus;
 }
 
 #if defined(XSC_ARCH_X86)

@@ -7,12 +7,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include "core/port.h"
 #include "core/validate.h"
 #include "user/peer.h"
 
 static pthread_t thread;
+static pid_t owner; /* the process in which it runs */
 
 static void *run(void *peer)
 {
@@ -30,6 +32,7 @@ int xsc_port_peer_start(struct xsc_peer *peer)
     }
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before); /* the thread is nobody's to interrupt */
+    owner = getpid();
     const int err = pthread_create(&thread, NULL, run, peer);
 
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -44,5 +47,8 @@ int xsc_port_peer_start(struct xsc_peer *peer)
 void xsc_port_peer_stop(struct xsc_peer *peer)
 {
     __atomic_store_n(&peer->stop, 1, __ATOMIC_RELEASE);
+    if (owner != getpid()) {
+        return; /* a signal handler forked in mid-trial: its child has no such thread */
+    }
     pthread_join(thread, NULL);
 }

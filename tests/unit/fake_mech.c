@@ -128,6 +128,7 @@ void fake_engine(struct xsc_engine *e, uint32_t primary, uint32_t fallback)
     e->clock.ticks = fake_counter;
     e->clock.hardware = true;
     xsc_clock_set_rate(&e->clock, fake.hz);
+    e->clock.grain_ns = 1000000000u / fake.hz + 1;
     e->ctx = (struct xsc_mech_ctx){&e->cpu, &e->clock, 1};
     e->table = table;
     e->n_mechs = FAKE_MECHS;

@@ -14,12 +14,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 mkdir -p "$work/tests"
-cp -r "$root"/{core,mech,arch,include} "$work" && cp -r "$here" "$work/tests/unit"
+cp -r "$root"/{core,mech,arch,include,user} "$work" && cp -r "$here" "$work/tests/unit"
 cd "$work" || exit 1
 
 cat >Makefile <<'MAKE'
 CFLAGS := -std=c11 -O1 -w -I. -Iinclude
-NAMES := $(filter-out detect,$(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)))
+NAMES := $(filter-out detect policy_%,$(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)))
 DETECT := X86 ARM64 ARM RISCV64
 HEADERS := $(wildcard core/*.h mech/*.h arch/*.h arch/*/*.h include/xsc/*.h tests/unit/*.h)
 CORE := $(patsubst %.c,%.o,$(wildcard core/*.c mech/*.c))

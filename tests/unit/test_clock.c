@@ -176,6 +176,18 @@ static void right_claim_is_taken_as_it_is(void **state)
     }
 }
 
+static void grain_is_a_step_of_the_counter(void **state)
+{
+    static const uint64_t hz[] = {1000000, 19200000, 100000000, 2600000000u};
+    static const uint64_t at_least[] = {1000, 52, 20, 20}; /* or what a reading takes: 20 ns */
+
+    (void)state;
+    for (size_t r = 0; r < LENGTH(hz); r++) {
+        fake_reset();
+        assert_in_range(calibrate(hz[r], hz[r]).grain_ns, at_least[r], at_least[r] * 3);
+    }
+}
+
 static void no_claim_is_measured(void **state)
 {
     (void)state;
@@ -383,6 +395,7 @@ int main(void)
         cmocka_unit_test(elapsed_wraps_and_is_never_negative),
         cmocka_unit_test(due_wraps),
         cmocka_unit_test(right_claim_is_taken_as_it_is),
+        cmocka_unit_test(grain_is_a_step_of_the_counter),
         cmocka_unit_test(no_claim_is_measured),
         cmocka_unit_test(wrong_claim_is_measured),
         cmocka_unit_test(stopped_counter_is_not_used),

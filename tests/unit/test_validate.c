@@ -110,7 +110,7 @@ static void cpu_time_is_what_was_burnt_while_nothing_happened(void **state)
     }
 }
 
-/* The peer stores 0, 300, 600 or 900 ns after it was asked, so waits are met before and while. */
+/* The peer stores 0 to 3 steps after it was asked, so waits are met before and while. */
 static void the_peer_varies_its_delay(void **state)
 {
     (void)state;
@@ -213,11 +213,33 @@ static void misses_under_an_os_limit(void **state)
     assert_int_equal(t->missed, 1);
 }
 
+/* Arming takes longer than the peer's shortest delays: some stores must yet come after it. */
+static void never_wakes_and_is_slow_to_arm(void **state)
+{
+    (void)state;
+    fake_script[0].enter_ns = 4 * US;
+    fake_script[0].miss_every = 1;
+    assert_int_equal(validate(&xsc_short_plan), XSC_BROKEN);
+    assert_true(t->missed * 4 >= t->cross_store.n * 3 - 4);
+}
+
+/* Back from the OS's limit only after a long preemption: was the store there before? */
+static void a_preemption_after_the_os_limit_proves_no_miss(void **state)
+{
+    (void)state;
+    fake_script[0].limit_ns = 33 * US;
+    fake_script[0].miss_every = 1;
+    fake_script[0].exit_ns = 200 * US;
+    validate(&long_plan);
+    assert_int_equal(t->missed, 0);
+    assert_true(t->unclear * 4 >= t->cross_store.n * 3 - 4);
+}
+
 /* A store just before the slice's end, seen just after it: by chance, perhaps. */
 static void a_near_thing_is_no_miss(void **state)
 {
     (void)state;
-    /* Asked for at 0, made at 79.8 us or 300, 600, 900 ns later, noticed at 100 us. */
+    /* Asked for at 0, made at 79.8 us or 1, 2, 3 steps of 340 ns later, noticed at 100 us. */
     fake.step = 0;
     fake_script[0].miss_every = 1;
     fake.peer_lag_ns = 79800;
@@ -545,6 +567,8 @@ int main(void)
         cmocka_unit_test_setup(never_wakes, setup),
         cmocka_unit_test_setup(misses_one_of_a_thousand, setup),
         cmocka_unit_test_setup(misses_under_an_os_limit, setup),
+        cmocka_unit_test_setup(never_wakes_and_is_slow_to_arm, setup),
+        cmocka_unit_test_setup(a_preemption_after_the_os_limit_proves_no_miss, setup),
         cmocka_unit_test_setup(a_near_thing_is_no_miss, setup),
         cmocka_unit_test_setup(a_peer_that_lost_its_cpu_after_its_store_proves_no_miss, setup),
         cmocka_unit_test_setup(always_spurious, setup),

@@ -267,6 +267,28 @@ static void the_timeout_counts_from_before_the_tight_spin(void **state)
     }
 }
 
+/* A counter that moves in steps may show one that began before the spin did. */
+static void the_spins_share_allows_for_a_coarse_counter(void **state)
+{
+    static const uint64_t rates[] = {200000, 1000000, 10000000};
+
+    (void)state;
+    for (size_t r = 0; r < LENGTH(rates); r++) {
+        for (uint64_t into = 1; into < 1000000000u / rates[r]; into += 33) {
+            setup(NULL);
+            fake.hz = rates[r];
+            fake_engine(&e, 2, 2);
+            fake_mech_polls(2);
+            e.tight_looks = 5;
+            fake_advance(into);
+            const uint64_t start = fake.now;
+
+            assert_int_equal(wait(20 * US), XSC_TIMED_OUT);
+            assert_true(fake.now - start >= 20 * US);
+        }
+    }
+}
+
 /* The counter's rate may be stated up to half a percent wrong: the share is taken smaller. */
 static void the_spins_share_allows_for_a_wrong_rate(void **state)
 {
@@ -320,6 +342,7 @@ int main(void)
         cmocka_unit_test_setup(no_slice_is_longer_than_allowed, setup),
         cmocka_unit_test_setup(a_store_in_the_last_look_counts, setup),
         cmocka_unit_test_setup(the_timeout_counts_from_before_the_tight_spin, setup),
+        cmocka_unit_test_setup(the_spins_share_allows_for_a_coarse_counter, setup),
         cmocka_unit_test_setup(the_spins_share_allows_for_a_wrong_rate, setup),
         cmocka_unit_test_setup(without_a_counter_the_spin_reads_no_clock, setup),
     };
