@@ -234,18 +234,17 @@ static void quiet_waits(struct run *r, struct xsc_trial_scratch *scratch)
  * was over well before: a miss. Nearer than the margin, or with the waiter back so late that
  * it must have lost its CPU, nothing can be said: such a wait proves nothing either way.
  */
-static void judge_end(struct run *r, const struct xsc_peer *peer, enum xsc_woke woke, uint64_t from,
+static void judge_end(struct run *r, const struct xsc_peer *peer, enum xsc_woke woke,
                       uint64_t now, uint64_t end)
 {
     const bool limited = woke == XSC_WOKE_LIMIT;
-    /* No limit is longer than a slice: what lasted longer lost its CPU on the way back. */
-    const uint64_t due = limited ? from + r->slice : end;
     const uint64_t ended = limited ? now : end;
 
     if (!limited && !xsc_due(now, end)) {
         return;
     }
-    if (xsc_elapsed_ns(r->clock, due, now) < MISS_GRACE_NS &&
+    /* No limit is longer than a slice: what lasted longer lost its CPU on the way back. */
+    if (xsc_elapsed_ns(r->clock, end, now) < MISS_GRACE_NS &&
         !xsc_due(peer->after + xsc_to_ticks(r->clock, MISS_MARGIN_NS), ended)) {
         r->out->missed++;
     } else {
@@ -271,10 +270,10 @@ static bool cross_wait(struct run *r, struct xsc_peer *peer, uint32_t number,
 
     const uint64_t start = r->clock->ticks();
     const uint64_t patience = start + xsc_to_ticks(r->clock, r->plan->patience_ns);
-    uint64_t end = start + r->slice, now = start, from = start;
+    uint64_t end = start + r->slice, now = start;
     enum xsc_woke woke;
 
-    for (;; from = now) {
+    for (;;) {
         woke = r->m->wait(r->ctx, &w, end, &now);
         const bool met = xsc_watch_met(&w);
 
@@ -302,7 +301,7 @@ static bool cross_wait(struct run *r, struct xsc_peer *peer, uint32_t number,
         xsc_arch_relax();
     }
     if (r->m->traits & XSC_MONITOR) {
-        judge_end(r, peer, woke, from, now, end);
+        judge_end(r, peer, woke, now, end);
     }
     return true;
 }

@@ -33,7 +33,7 @@
 #define LATE_MARGIN_NS 20000      /* a shorter hardware wait is often met at its end by chance */
 #define LATE_GRACE_NS 50000       /* later than this after its slice, the thread lost its CPU */
 
-/* *spun_ns: what that took at least, where a counter can tell for next to nothing; else 0. */
+/* *spun_ns: where a counter can tell for next to nothing; else 0. */
 static bool tight_spin(const struct xsc_engine *e, const struct xsc_watch *w, uint64_t *spun_ns)
 {
     const bool chosen = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
@@ -50,7 +50,6 @@ static bool tight_spin(const struct xsc_engine *e, const struct xsc_watch *w, ui
     if (timed) {
         const uint64_t ns = xsc_elapsed_ns(&e->clock, start, e->clock.ticks());
         const uint64_t unsure = ns / SPUN_SHAVE + e->clock.grain_ns;
-
         const uint64_t sure = ns > unsure ? ns - unsure : 0;
 
         *spun_ns = sure < TIGHT_MIN_TIMEOUT_NS ? sure : TIGHT_MIN_TIMEOUT_NS / 2;
@@ -165,7 +164,8 @@ static void account(struct xsc_slot *slot, uint64_t ns, bool deep, bool met)
 }
 
 static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_watch *w,
-                                uint64_t now_ns, uint64_t deadline_ns, struct xsc_slot *slot)
+                                uint64_t now_ns, uint64_t deadline_ns, struct xsc_slot *slot,
+                                struct xsc_watching *how)
 {
     uint32_t choice = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
     struct watcher by = watcher_of(e, choice);
@@ -207,6 +207,10 @@ static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_wat
     if (met) {
         ns += xsc_elapsed_ns(by.ctx->clock, from, now);
     }
+    how->took_ns = ns;
+    if (how->again) {
+        return met ? XSC_MET : XSC_TIMED_OUT;
+    }
     if (met && !late) {
         __atomic_store_n(&slot->last, XSC_LAST(ns, deep), __ATOMIC_RELAXED);
     } else {
@@ -215,10 +219,42 @@ static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_wat
     return met ? XSC_MET : XSC_TIMED_OUT;
 }
 
+bool xsc_core_spin(struct xsc_engine *e, const struct xsc_watch *w, uint64_t *spun_ns)
+{
+    const uint32_t hint = xsc_port_slot_hint();
+
+    *spun_ns = 0;
+    xsc_count_tight(&e->stats, hint, 1);
+    if (tight_spin(e, w, spun_ns)) {
+        return true;
+    }
+    xsc_count_tight(&e->stats, hint, -1);
+    return false;
+}
+
+enum xsc_end xsc_core_watch(struct xsc_engine *e, const struct xsc_watch *w, uint64_t timeout_ns,
+                            struct xsc_watching *how)
+{
+    const uint64_t now_ns = xsc_port_now_ns();
+    const uint64_t deadline_ns = timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns
+                                                                    : XSC_FOREVER;
+
+    if (!__atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE)) {
+        xsc_engine_choose(e, how->asked());
+    }
+    xsc_health_check(e, now_ns);
+
+    struct xsc_slot *slot = xsc_slot_claim(&e->stats, xsc_port_slot_hint());
+    const enum xsc_end end = watch_until(e, w, now_ns, deadline_ns, slot, how);
+
+    xsc_slot_release(slot);
+    return end;
+}
+
 enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint64_t timeout_ns,
                            const char *(*asked)(void))
 {
-    const uint32_t hint = xsc_port_slot_hint();
+    struct xsc_watching how = {asked, false, 0};
     uint64_t spun_ns = 0;
 
     if (xsc_watch_met(w)) {
@@ -227,29 +263,10 @@ enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint
     if (!timeout_ns) {
         return XSC_TIMED_OUT;
     }
-    if (timeout_ns >= TIGHT_MIN_TIMEOUT_NS) {
-        xsc_count_tight(&e->stats, hint, 1);
-        if (tight_spin(e, w, &spun_ns)) {
-            return XSC_MET;
-        }
-        xsc_count_tight(&e->stats, hint, -1);
+    if (timeout_ns >= TIGHT_MIN_TIMEOUT_NS && xsc_core_spin(e, w, &spun_ns)) {
+        return XSC_MET;
     }
-
     /* The timeout began before the spin, which took spun_ns at least. */
-    const uint64_t now_ns = xsc_port_now_ns();
-    const uint64_t left_ns = timeout_ns - spun_ns;
-    const uint64_t deadline_ns = timeout_ns != XSC_FOREVER && left_ns < XSC_FOREVER - now_ns
-                                     ? now_ns + left_ns
-                                     : XSC_FOREVER;
-
-    if (!__atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE)) {
-        xsc_engine_choose(e, asked());
-    }
-    xsc_health_check(e, now_ns);
-
-    struct xsc_slot *slot = xsc_slot_claim(&e->stats, hint);
-    const enum xsc_end end = watch_until(e, w, now_ns, deadline_ns, slot);
-
-    xsc_slot_release(slot);
-    return end;
+    return xsc_core_watch(e, w, timeout_ns == XSC_FOREVER ? XSC_FOREVER : timeout_ns - spun_ns,
+                          &how);
 }

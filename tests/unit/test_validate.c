@@ -223,6 +223,18 @@ static void never_wakes_and_is_slow_to_arm(void **state)
     assert_true(t->missed * 4 >= t->cross_store.n * 3 - 4);
 }
 
+/* And a store just before the OS's limit, seen just after it. */
+static void a_near_thing_at_the_os_limit_is_no_miss(void **state)
+{
+    (void)state;
+    fake_script[0].limit_ns = 60 * US;
+    fake_script[0].miss_every = 1;
+    fake.peer_lag_ns = 45 * US;
+    validate(&long_plan);
+    assert_int_equal(t->missed, 0);
+    assert_int_equal(t->unclear, t->cross_store.n);
+}
+
 /* Back from the OS's limit only after a long preemption: was the store there before? */
 static void a_preemption_after_the_os_limit_proves_no_miss(void **state)
 {
@@ -568,6 +580,7 @@ int main(void)
         cmocka_unit_test_setup(misses_one_of_a_thousand, setup),
         cmocka_unit_test_setup(misses_under_an_os_limit, setup),
         cmocka_unit_test_setup(never_wakes_and_is_slow_to_arm, setup),
+        cmocka_unit_test_setup(a_near_thing_at_the_os_limit_is_no_miss, setup),
         cmocka_unit_test_setup(a_preemption_after_the_os_limit_proves_no_miss, setup),
         cmocka_unit_test_setup(a_near_thing_is_no_miss, setup),
         cmocka_unit_test_setup(a_peer_that_lost_its_cpu_after_its_store_proves_no_miss, setup),
