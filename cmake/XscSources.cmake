@@ -21,11 +21,12 @@ set(XSC_CORE_SOURCES
     mech/wrs.c
     mech/yield.c)
 
-# How long to watch, learned. Live waits do not ask it yet: linked into the simulator and the tests.
+# How long to watch, learned: the library's, the simulator's and the tests'.
 set(XSC_POLICY_SOURCES core/plan.c core/policy.c core/spread.c)
 
-set(XSC_PORT_SOURCES user/library.c user/report.c user/posix.c user/barrier.c user/park.c
-                     user/event.c)
+set(XSC_PORT_SOURCES user/library.c user/report.c user/posix.c user/barrier.c user/costs.c
+                     user/sites.c user/watch_then.c user/park.c user/event.c
+                     ${XSC_POLICY_SOURCES})
 if(XSC_PORT STREQUAL "linux")
     list(APPEND XSC_PORT_SOURCES user/linux.c user/linux_cpu.c user/linux_sleep.c)
     if(XSC_SANITIZE) # which must know of every thread

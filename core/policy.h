@@ -74,7 +74,7 @@ struct xsc_site {
     int64_t account[2];          /* twice what watching, or parking, would have cost, less paid */
     uint64_t cost[XSC_ADVISERS]; /* decaying sum of what each adviser's plans would have cost */
     struct xsc_learned learned[XSC_LEARNED];
-    struct xsc_spread after[XSC_CLASSES]; /* waits that came after one of the class */
+    struct xsc_distribution after[XSC_CLASSES]; /* waits that came after one of the class */
     uint32_t recent[XSC_RECENT];          /* the latest waits, codes, a ring */
 };
 

@@ -6,7 +6,7 @@
 #define ONE XSC_SPREAD_ONE
 #define FULL (1u << 16) /* a spread's weight is halved when it gets here: 4096 waits */
 
-static void spread_halve(struct xsc_spread *s)
+static void spread_halve(struct xsc_distribution *s)
 {
     s->total = 0;
     s->grain /= 2;
@@ -17,7 +17,7 @@ static void spread_halve(struct xsc_spread *s)
 }
 
 /* The first point at or past code. */
-static uint32_t spread_find(const struct xsc_spread *s, uint32_t code)
+static uint32_t spread_find(const struct xsc_distribution *s, uint32_t code)
 {
     uint32_t low = 0, high = s->n;
 
@@ -34,7 +34,7 @@ static uint32_t spread_find(const struct xsc_spread *s, uint32_t code)
 }
 
 /* Merges a wait into point i. */
-static void spread_absorb(struct xsc_spread *s, uint32_t i, uint32_t code)
+static void spread_absorb(struct xsc_distribution *s, uint32_t i, uint32_t code)
 {
     const uint64_t mean = (xsc_code_time(s->at[i]) * s->weight[i] + xsc_code_time(code) * ONE) /
                           (s->weight[i] + ONE);
@@ -44,7 +44,7 @@ static void spread_absorb(struct xsc_spread *s, uint32_t i, uint32_t code)
 }
 
 /* Inserts a wait as point i. */
-static void spread_insert(struct xsc_spread *s, uint32_t i, uint32_t code)
+static void spread_insert(struct xsc_distribution *s, uint32_t i, uint32_t code)
 {
     for (uint32_t k = s->n++; k > i; k--) {
         s->at[k] = s->at[k - 1];
@@ -55,7 +55,7 @@ static void spread_insert(struct xsc_spread *s, uint32_t i, uint32_t code)
 }
 
 /* Merges point i with the next. */
-static void spread_join(struct xsc_spread *s, uint32_t i)
+static void spread_join(struct xsc_distribution *s, uint32_t i)
 {
     const uint32_t both = (uint32_t)s->weight[i] + s->weight[i + 1];
     const uint64_t sum = xsc_code_time(s->at[i]) * s->weight[i] +
@@ -81,7 +81,7 @@ static uint32_t apart(uint32_t a, uint32_t b, uint64_t coarse)
  * made one for which distance x the lesser weight is the least: most often the wait and a
  * point next to it. grain is the least of that among the points themselves, lately.
  */
-static void spread_squeeze(struct xsc_spread *s, uint32_t i, uint32_t code, uint64_t coarse)
+static void spread_squeeze(struct xsc_distribution *s, uint32_t i, uint32_t code, uint64_t coarse)
 {
     const uint32_t below = i ? apart(s->at[i - 1], code, coarse) : UINT32_MAX / ONE;
     const uint32_t above = i < s->n ? apart(code, s->at[i], coarse) : UINT32_MAX / ONE;
@@ -113,7 +113,7 @@ static void spread_squeeze(struct xsc_spread *s, uint32_t i, uint32_t code, uint
     }
 }
 
-void xsc_spread_add(struct xsc_spread *s, uint32_t code, uint64_t coarse)
+void xsc_spread_add(struct xsc_distribution *s, uint32_t code, uint64_t coarse)
 {
     const uint32_t i = spread_find(s, code);
 

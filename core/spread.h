@@ -13,7 +13,7 @@
  * (core/code.h). Points are where the waits are, so a periodic event is resolved to a fraction of
  * its jitter and a rare long wait still has a point of its own.
  */
-struct xsc_spread {
+struct xsc_distribution {
     uint32_t at[XSC_SPREAD_POINTS];
     uint16_t weight[XSC_SPREAD_POINTS];
     uint32_t total;
@@ -25,6 +25,6 @@ struct xsc_spread {
  * Adds a wait. Ratios between times below coarse_ns matter less and less: points there may
  * be further apart.
  */
-void xsc_spread_add(struct xsc_spread *s, uint32_t code, uint64_t coarse_ns);
+void xsc_spread_add(struct xsc_distribution *s, uint32_t code, uint64_t coarse_ns);
 
 #endif /* XSC_CORE_SPREAD_H */

@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -101,6 +102,19 @@ bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t d
     (void)deadline_ns;
     return false;
 #endif
+}
+
+/* prctl(2): 0 would mean "back to the default", so it is never set. */
+uint64_t xsc_slack(uint64_t ns)
+{
+    const int saved = errno;
+    const int before = prctl(PR_GET_TIMERSLACK);
+
+    if (before > 0 && ns && ns != (uint64_t)before) {
+        prctl(PR_SET_TIMERSLACK, (unsigned long)ns, 0, 0, 0);
+    }
+    errno = saved;
+    return before > 0 ? (uint64_t)before : 0;
 }
 
 /* -------------------------------------------------------------------------- membarrier ---- */

@@ -36,6 +36,12 @@ bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t d
     return false;
 }
 
+uint64_t xsc_slack(uint64_t ns)
+{
+    (void)ns;
+    return 0;
+}
+
 void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
 {
     (void)word;

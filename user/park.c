@@ -116,66 +116,7 @@ extern inline void xsc_unpark_all(const volatile void *word);
 /* One waiter in xsc_parked[]; bit 0 is XSC_PARK_QUIET. */
 #define PARKED_ONE 2u
 
-/* --------------------------------------------------------------- watch, then sleep ---- */
-
-#define WATCH_NS 20000u
-
-/*
- * How long to watch before leaving the CPU: about what leaving it and being woken costs, so
- * that the sum is at most twice the better of the two. Not at all where there is one CPU:
- * watching would keep the writer off it.
- */
-static uint64_t watch_before_park(const volatile void *site)
-{
-    (void)site;
-    return __atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE) && xsc_library.cpu.cpus == 1
-               ? 0
-               : WATCH_NS;
-}
-
-/* The watch has been counted, as one that timed out; without one, so is the wait here. */
-static void count_park(bool watched, bool met)
-{
-    struct xsc_slot *slot = xsc_slot_claim(&xsc_library.stats, xsc_port_slot_hint());
-
-    if (!watched) {
-        xsc_count(&slot->n.total, 1);
-        xsc_count(&slot->n.timeouts, 1);
-        xsc_count(&slot->n.shallow, 1);
-    }
-    xsc_count(&slot->n.parks, 1);
-    xsc_count(&slot->n.parks_met, met);
-    xsc_slot_release(slot);
-}
-
-int xsc_watch_then(const struct xsc_watch *w, uint64_t timeout_ns, xsc_sleep_fn *sleep, void *arg)
-{
-    if (xsc_watch_met(w)) {
-        return 0;
-    }
-    if (!timeout_ns) {
-        return -ETIMEDOUT;
-    }
-    const uint64_t watch_ns = watch_before_park(w->word);
-    const bool parks = timeout_ns > watch_ns;
-
-    if (watch_ns && xsc_core_wait(&xsc_library, w, parks ? watch_ns : timeout_ns,
-                                  xsc_asked_by_environment) == XSC_MET) {
-        return 0;
-    }
-    if (!parks) {
-        return -ETIMEDOUT;
-    }
-
-    /* The watch took at least watch_ns, so that this is no earlier than the caller asked. */
-    const uint64_t now_ns = xsc_port_now_ns(), rest_ns = timeout_ns - watch_ns;
-    const bool met = sleep(arg, timeout_ns != XSC_FOREVER && rest_ns < XSC_FOREVER - now_ns
-                                    ? now_ns + rest_ns
-                                    : XSC_FOREVER);
-
-    count_park(watch_ns, met);
-    return met ? 0 : -ETIMEDOUT;
-}
+/* ------------------------------------------------------------------- for both ---- */
 
 uint64_t xsc_next_look(uint64_t deadline_ns, uint64_t every_ns)
 {
@@ -193,6 +134,7 @@ void xsc_wake_counted(const volatile uint32_t *word, uint32_t bits, uint32_t cou
 
     xsc_count(&slot->n.wakes, 1);
     xsc_slot_release(slot);
+    xsc_stamp_wake(word);
     xsc_wake(word, bits, count, shared);
 }
 

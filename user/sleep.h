@@ -27,6 +27,12 @@ void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
  */
 bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns);
 
+/*
+ * How late the kernel may make this thread's timers, in ns; returns what it was before. Makes a
+ * nap end when it should. 0 where there is no such thing, or nothing to be done.
+ */
+uint64_t xsc_slack(uint64_t ns);
+
 /* Wakes at most count of those who sleep for that word and one of bits. */
 void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared);
 

@@ -15,6 +15,7 @@
 #include "user/barrier.c"
 #include "user/event.c"
 #include "user/park.c"
+#include "user/watch_then.c"
 
 #define MS 1000000u
 #define US 1000u
@@ -37,7 +38,70 @@ static struct fake_os {
     uint32_t expected, slept_bits, woke_bits, woke_count;
     uint64_t until_ns;
     bool slept_shared, woke_shared, woken;
+
+    /* What the policy would say, and was told. */
+    struct xsc_plan plan;
+    bool asked_crowded, starved;
+    unsigned begun, learned, ended, naps, wakings, cpu_times;
+    uint64_t slack, ended_ns, late_ns, waking_ns;
 } os;
+
+struct xsc_stay xsc_stay_begin(const volatile void *at, bool is_crowded)
+{
+    (void)at;
+    os.begun++;
+    os.asked_crowded = is_crowded;
+    if (is_crowded) {
+        return (struct xsc_stay){NULL, {0, XSC_NEVER, 0, true}};
+    }
+    return (struct xsc_stay){NULL, os.plan};
+}
+
+void xsc_stay_learn(const struct xsc_stay *stay)
+{
+    (void)stay;
+    os.learned++;
+}
+
+void xsc_stay_end(const struct xsc_stay *stay, uint64_t ns, bool starved)
+{
+    (void)stay;
+    os.ended++;
+    os.ended_ns = ns;
+    os.starved = starved;
+}
+
+uint32_t xsc_costs_read(struct xsc_costs *costs)
+{
+    *costs = (struct xsc_costs)XSC_COSTS_VM;
+    return 1;
+}
+
+void xsc_costs_nap(uint64_t late_ns)
+{
+    os.naps++;
+    os.late_ns = late_ns;
+}
+
+void xsc_costs_woken(uint64_t latency_ns)
+{
+    os.wakings++;
+    os.waking_ns = latency_ns;
+}
+
+void xsc_costs_cpu(uint64_t cpu_ns)
+{
+    (void)cpu_ns;
+    os.cpu_times++;
+}
+
+uint64_t xsc_slack(uint64_t ns)
+{
+    const uint64_t before = os.slack;
+
+    os.slack = ns;
+    return before;
+}
 
 bool xsc_barrier_register(bool shared)
 {
@@ -126,7 +190,8 @@ static int setup(void **state)
     fake_reset();
     fake_mechs_reset();
     fake_engine(&xsc_library, 0, 2);
-    os = (struct fake_os){0};
+    os = (struct fake_os){.plan = {20 * US, XSC_NEVER, 0, false}, .slack = 50000};
+    memset(woken_at, 0, sizeof(woken_at));
     word.u64 = 0;
     event = (struct xsc_event)XSC_EVENT_INIT;
     in_force = no_shared = xsc_event_joined = 0;

@@ -36,7 +36,7 @@ static void codes_keep_order_and_precision(void **state)
 
 /* ---- spreads ---- */
 
-static void check_spread(const struct xsc_spread *s)
+static void check_spread(const struct xsc_distribution *s)
 {
     uint32_t total = 0;
 
@@ -56,7 +56,7 @@ static void spreads_stay_sorted(void **state)
 
     (void)state;
     for (unsigned kind = 0; kind < 4; kind++) {
-        struct xsc_spread s = {0};
+        struct xsc_distribution s = {0};
 
         for (unsigned i = 0; i < 20000; i++) {
             const uint64_t ns = kind == 0   ? unit_random(&random) >> unit_between(&random, 30, 63)
@@ -74,7 +74,7 @@ static void spreads_stay_sorted(void **state)
 /* One wait in a hundred is long: it keeps a point of its own, of about its weight. */
 static void spreads_keep_rare_waits(void **state)
 {
-    struct xsc_spread s = {0};
+    struct xsc_distribution s = {0};
     uint64_t random = 7;
     uint32_t rare = 0;
 

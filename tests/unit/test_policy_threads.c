@@ -64,7 +64,7 @@ static void sharing_keeps_it_sane(void **state)
     assert_in_range(site.adviser, 1, XSC_ADVISERS);
     assert_true(site.last_class < XSC_CLASSES);
     for (unsigned k = 0; k < XSC_CLASSES; k++) {
-        const struct xsc_spread *s = &site.after[k];
+        const struct xsc_distribution *s = &site.after[k];
         uint32_t total = 0;
 
         for (uint32_t i = 0; i < s->n; i++) {

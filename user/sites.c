@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sites of this process, and who may touch them when.
+ *
+ * A wait that ended leaves a record at its site; a later one learns from it. A record's state
+ * goes EMPTY -> WRITING -> FULL -> LEARNING -> EMPTY, each step by one thread:
+ *
+ *     EMPTY -> WRITING     compare-and-swap, acquire: sees what the learner has read
+ *     WRITING -> FULL      store, release: publishes the record
+ *     FULL -> LEARNING     by the holder of `learning` only; acquire: sees the record
+ *     LEARNING -> EMPTY    store, release
+ *
+ * Nobody waits for anybody: where the state is not EMPTY, or `learning` is held, a record is
+ * dropped or learned from later. So all of this is safe in signal handlers.
+ *
+ * A fork() while another thread learns leaves its child with `learning` held by nobody. After
+ * STUCK failures in a row, with not one success between, a thread asks for the process's number;
+ * in such a child it lets go of everything. A living holder would have to be kept from its CPU
+ * throughout, in the child's first moments, to be disturbed by that; the policy bears that.
+ */
+#define _GNU_SOURCE
+#include "user/sites.h"
+
+#include "core/port.h"
+#include "user/costs.h"
+
+#define SITE_BITS 6
+#define XSC_SITES (1u << SITE_BITS)
+#define STUCK 4096
+
+enum record_state { EMPTY, WRITING, FULL, LEARNING };
+
+struct xsc_live_site {
+    struct xsc_site site;
+    uint32_t state;        /* of the record: enum record_state */
+    uint32_t changes;      /* of the costs that the site has learned with */
+    struct xsc_plan plan;  /* the record */
+    uint64_t ns;
+    bool starved;
+};
+
+static struct xsc_live_site sites[XSC_SITES];
+static struct xsc_policy_scratch scratch; /* the holder's of `learning` */
+static uint32_t learning, failures;
+static uint64_t process;
+
+static struct xsc_live_site *site_of(const volatile void *word)
+{
+    /* Fibonacci hashing, of what differs between neighbouring words. */
+    return &sites[((uint64_t)(uintptr_t)word * 0x9e3779b97f4a7c15u) >> (64 - SITE_BITS)];
+}
+
+/* ------------------------------------------------------------------------ the lock ---- */
+
+static void let_go_of_a_ghost(void)
+{
+    const uint64_t us = xsc_port_process();
+
+    if (__atomic_exchange_n(&process, us, __ATOMIC_RELAXED) == us) {
+        return;
+    }
+    for (uint32_t i = 0; i < XSC_SITES; i++) {
+        __atomic_store_n(&sites[i].site.busy, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&sites[i].state, EMPTY, __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(&learning, 0, __ATOMIC_RELEASE);
+}
+
+static bool try_learning(void)
+{
+    if (!__atomic_exchange_n(&learning, 1, __ATOMIC_ACQUIRE)) {
+        __atomic_store_n(&failures, 0, __ATOMIC_RELAXED);
+        return true;
+    }
+    if (__atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED) % STUCK == 0) {
+        let_go_of_a_ghost();
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------------ one wait ---- */
+
+struct xsc_stay xsc_stay_begin(const volatile void *word, bool crowded)
+{
+    struct xsc_live_site *site = site_of(word);
+    struct xsc_costs costs;
+
+    xsc_costs_read(&costs);
+    return (struct xsc_stay){site, xsc_site_plan(&site->site, &costs, crowded)};
+}
+
+void xsc_stay_learn(const struct xsc_stay *stay)
+{
+    struct xsc_live_site *s = stay->site;
+    struct xsc_costs costs;
+    const uint32_t n = xsc_costs_read(&costs);
+
+    if (n && __atomic_load_n(&s->state, __ATOMIC_RELAXED) != FULL) {
+        return;
+    }
+    if (!try_learning()) {
+        return;
+    }
+    if (!n) {
+        __atomic_store_n(&process, xsc_port_process(), __ATOMIC_RELAXED);
+    }
+    xsc_costs_refresh();
+
+    const uint32_t now = xsc_costs_read(&costs);
+    uint32_t full = FULL;
+
+    if (s->changes != now) {
+        xsc_site_costs_changed(&s->site);
+        s->changes = now;
+    }
+    if (__atomic_compare_exchange_n(&s->state, &full, LEARNING, false, __ATOMIC_ACQUIRE,
+                                    __ATOMIC_RELAXED)) {
+        xsc_site_learn(&s->site, &costs, &s->plan, s->ns, s->starved, &scratch);
+        __atomic_store_n(&s->state, EMPTY, __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&learning, 0, __ATOMIC_RELEASE);
+}
+
+void xsc_stay_end(const struct xsc_stay *stay, uint64_t ns, bool starved)
+{
+    struct xsc_live_site *s = stay->site;
+    uint32_t empty = EMPTY;
+
+    if (stay->plan.crowded ||
+        !__atomic_compare_exchange_n(&s->state, &empty, WRITING, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED)) {
+        return;
+    }
+    s->plan = stay->plan;
+    s->ns = ns;
+    s->starved = starved;
+    __atomic_store_n(&s->state, FULL, __ATOMIC_RELEASE);
+}

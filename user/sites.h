@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * user/sites.h - what this process has learned about its wait sites
+ *
+ * A site is found by the address of its word: XSC_SITES of them, so that words far apart in number
+ * share one. Learning a wait takes some tenths of a microsecond; it is done at the start
+ * of the next wait of the site that outlasts the tight spin, when nobody needs the thread yet.
+ */
+#ifndef XSC_USER_SITES_H
+#define XSC_USER_SITES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/policy.h"
+
+/* One wait under way. */
+struct xsc_stay {
+    struct xsc_live_site *site;
+    struct xsc_plan plan;
+};
+
+/* How to spend a wait for this word. crowded: the waiter must not keep its CPU. */
+struct xsc_stay xsc_stay_begin(const volatile void *word, bool crowded);
+
+/* Learns from the site's last wait, if there is one to be learned from. */
+void xsc_stay_learn(const struct xsc_stay *stay);
+
+/* The wait is over: it took ns, and starved (see core/policy.h) or not. */
+void xsc_stay_end(const struct xsc_stay *stay, uint64_t ns, bool starved);
+
+#endif /* XSC_USER_SITES_H */

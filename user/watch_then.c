@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A wait that may leave the CPU, top to bottom:
+ *
+ *     look once; timeout 0: done
+ *     tight spin, about 1 us         unless the plan leaves the CPU before that
+ *     learn from the site's last wait
+ *     watch                          as long as the plan says
+ *     nap, watch again               where the plan knows when the event is due
+ *     sleep                          until it is woken
+ *     leave a record for the site
+ *
+ * A nap is a sleep with an earlier deadline: the writer's unpark ends it, and so it is never worse
+ * than the policy takes it to be. What ended in the tight spin leaves no record: no plan could
+ * have been better.
+ *
+ * WHAT A RECORD SAYS. The time from the start to the event. For who watched that is when it
+ * noticed; for who slept it is the stamp that its waker made, or (a waker in another process, a word
+ * that shares its stamp) the time it ran again less what waking takes.
+ *
+ * STARVED. Back from a watch much later than the plan's end, with the event there: it had lost its
+ * CPU, which is the sign that watching keeps somebody else from running.
+ *
+ * CROWDED. One CPU; or more threads of this process watching than there are CPUs. Whoever is to
+ * wake us needs one, so we leave ours at once. A child forked meanwhile inherits the count of its
+ * parent's watchers: it leaves the CPU sooner than it should, no more.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+
+#include <xsc/park.h>
+
+#include "core/port.h"
+#include "core/wait.h"
+#include "core/watch.h"
+#include "user/costs.h"
+#include "user/library.h"
+#include "user/park.h"
+#include "user/sites.h"
+#include "user/sleep.h"
+
+#define SPIN_NS 1000u         /* the tight spin, about */
+#define SPIN_TIMEOUT_NS 4000u /* a timeout this short would notice it */
+#define STARVED_NS 500000u    /* shorter than a time slice, longer than any interrupt */
+#define CPU_EVERY 8u          /* one sleep in so many has its CPU time measured: two system calls */
+
+/* ------------------------------------------------------------------------- the stamps ---- */
+
+/* When a word was last unparked, by the OS clock: one a bucket, so it is a hint and no more. */
+static uint64_t woken_at[XSC_PARK_BUCKETS];
+
+void xsc_stamp_wake(const volatile void *word)
+{
+    __atomic_store_n(&woken_at[xsc_park_bucket(word)], xsc_port_now_ns(), __ATOMIC_RELAXED);
+}
+
+/* ------------------------------------------------------------------------ one wait ---- */
+
+struct stay {
+    const struct xsc_watch *watch;
+    xsc_sleep_fn *sleep;
+    void *arg;
+    struct xsc_stay site;
+    uint64_t start_ns, deadline_ns;
+    bool watched, slept;
+};
+
+static uint32_t watching; /* threads, now */
+
+static bool crowded(void)
+{
+    const uint32_t cpus = __atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE)
+                              ? xsc_library.cpu.cpus
+                              : UINT32_MAX;
+
+    return cpus == 1 || __atomic_load_n(&watching, __ATOMIC_RELAXED) >= cpus;
+}
+
+/* Until `end_ns` after the start. True: met, and *ns is when. */
+static bool watch_until(struct stay *s, uint64_t from_ns, uint64_t end_ns, uint64_t *ns)
+{
+    struct xsc_watching how = {xsc_asked_by_environment, s->watched, 0};
+
+    __atomic_add_fetch(&watching, 1, __ATOMIC_RELAXED);
+    const bool met = xsc_core_watch(&xsc_library, s->watch, end_ns - from_ns, &how) == XSC_MET;
+
+    __atomic_sub_fetch(&watching, 1, __ATOMIC_RELAXED);
+    s->watched = true;
+    *ns = from_ns + how.took_ns;
+    return met;
+}
+
+/* Sleeps until until_ns of the OS clock at most, and learns from it what sleeping costs. */
+static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
+{
+    static uint32_t sleeps;
+    const bool measured =
+        __atomic_add_fetch(&sleeps, 1, __ATOMIC_RELAXED) % CPU_EVERY == 0;
+    const uint64_t cpu_before = measured ? xsc_port_cpu_ns() : 0;
+    const uint64_t asleep_ns = xsc_port_now_ns();
+
+    s->slept = true;
+    const bool met = s->sleep(s->arg, until_ns);
+    const uint64_t now_ns = xsc_port_now_ns();
+    const uint64_t stamp =
+        __atomic_load_n(&woken_at[xsc_park_bucket(s->watch->word)], __ATOMIC_RELAXED);
+    struct xsc_costs costs;
+
+    if (measured) {
+        xsc_costs_cpu(xsc_port_cpu_ns() - cpu_before);
+    }
+    if (!met) {
+        if (until_ns < s->deadline_ns && now_ns >= until_ns && asleep_ns < until_ns) {
+            xsc_costs_nap(now_ns - until_ns);
+        }
+        *ns = now_ns - s->start_ns;
+        return false;
+    }
+    if (stamp >= asleep_ns && stamp <= now_ns) {
+        xsc_costs_woken(now_ns - stamp);
+        *ns = stamp - s->start_ns;
+        return true;
+    }
+    xsc_costs_read(&costs);
+    *ns = now_ns - s->start_ns > costs.park_latency_ns
+              ? now_ns - s->start_ns - costs.park_latency_ns
+              : 0;
+    return true;
+}
+
+static bool nap_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
+{
+    const uint64_t slack = xsc_slack(1);
+    const bool met = sleep_until(s, until_ns, ns);
+
+    xsc_slack(slack);
+    return met;
+}
+
+/* The OS clock decides, not the ticks that *ns comes from. */
+static bool over(const struct stay *s)
+{
+    return s->deadline_ns != XSC_FOREVER && xsc_port_now_ns() >= s->deadline_ns;
+}
+
+static bool spend(struct stay *s, uint64_t spun_ns, uint64_t timeout_ns, uint64_t *ns)
+{
+    const struct xsc_plan *plan = &s->site.plan;
+    const bool naps = plan->nap_ns < timeout_ns;
+
+    *ns = spun_ns;
+    if (plan->watch_ns > spun_ns) {
+        const uint64_t end_ns = plan->watch_ns < timeout_ns ? plan->watch_ns : timeout_ns;
+
+        if (watch_until(s, spun_ns, end_ns, ns)) {
+            return true;
+        }
+    }
+    if (naps && *ns < plan->nap_ns) {
+        if (nap_until(s, s->start_ns + plan->nap_ns, ns)) {
+            return true;
+        }
+        const uint64_t until_ns = plan->until_ns < timeout_ns ? plan->until_ns : timeout_ns;
+
+        if (until_ns > *ns && watch_until(s, *ns, until_ns, ns)) {
+            return true;
+        }
+    }
+    return !over(s) && sleep_until(s, s->deadline_ns, ns);
+}
+
+/* The watch has been counted, as one that timed out; without one, so is the wait here. */
+static void count_sleep(bool watched, bool met)
+{
+    struct xsc_slot *slot = xsc_slot_claim(&xsc_library.stats, xsc_port_slot_hint());
+
+    if (!watched) {
+        xsc_count(&slot->n.total, 1);
+        xsc_count(&slot->n.timeouts, 1);
+        xsc_count(&slot->n.shallow, 1);
+    }
+    xsc_count(&slot->n.parks, 1);
+    xsc_count(&slot->n.parks_met, met);
+    xsc_slot_release(slot);
+}
+
+int xsc_watch_then(const struct xsc_watch *w, uint64_t timeout_ns, xsc_sleep_fn *sleep, void *arg)
+{
+    struct stay s = {.watch = w, .sleep = sleep, .arg = arg};
+    uint64_t spun_ns = 0, ns;
+
+    if (xsc_watch_met(w)) {
+        return 0;
+    }
+    if (!timeout_ns) {
+        return -ETIMEDOUT;
+    }
+    s.site = xsc_stay_begin(w->word, crowded());
+    if (s.site.plan.watch_ns >= SPIN_NS && timeout_ns >= SPIN_TIMEOUT_NS &&
+        xsc_core_spin(&xsc_library, w, &spun_ns)) {
+        return 0;
+    }
+    const uint64_t now_ns = xsc_port_now_ns();
+
+    s.start_ns = now_ns - spun_ns;
+    s.deadline_ns = timeout_ns < XSC_FOREVER - now_ns ? s.start_ns + timeout_ns : XSC_FOREVER;
+    if (!s.site.plan.crowded) {
+        xsc_stay_learn(&s.site);
+    }
+    const bool met = spend(&s, spun_ns, timeout_ns, &ns);
+    const struct xsc_plan *plan = &s.site.plan;
+
+    if (s.slept) {
+        count_sleep(s.watched, met);
+    }
+    xsc_stay_end(&s.site, ns, met && !s.slept && ns > plan->watch_ns + STARVED_NS);
+    return met ? 0 : -ETIMEDOUT;
+}
