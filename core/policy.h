@@ -75,7 +75,7 @@ struct xsc_site {
     uint64_t cost[XSC_ADVISERS]; /* decaying sum of what each adviser's plans would have cost */
     struct xsc_learned learned[XSC_LEARNED];
     struct xsc_distribution after[XSC_CLASSES]; /* waits that came after one of the class */
-    uint32_t recent[XSC_RECENT];          /* the latest waits, codes, a ring */
+    uint32_t recent[XSC_RECENT];                /* the latest waits, codes, a ring */
 };
 
 /* How to spend the next wait here. A load, a branch and some shifts; no lock. */

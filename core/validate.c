@@ -234,8 +234,8 @@ static void quiet_waits(struct run *r, struct xsc_trial_scratch *scratch)
  * was over well before: a miss. Nearer than the margin, or with the waiter back so late that
  * it must have lost its CPU, nothing can be said: such a wait proves nothing either way.
  */
-static void judge_end(struct run *r, const struct xsc_peer *peer, enum xsc_woke woke,
-                      uint64_t now, uint64_t end)
+static void judge_end(struct run *r, const struct xsc_peer *peer, enum xsc_woke woke, uint64_t now,
+                      uint64_t end)
 {
     const bool limited = woke == XSC_WOKE_LIMIT;
     const uint64_t ended = limited ? now : end;

@@ -237,7 +237,7 @@ enum xsc_end xsc_core_watch(struct xsc_engine *e, const struct xsc_watch *w, uin
 {
     const uint64_t now_ns = xsc_port_now_ns();
     const uint64_t deadline_ns = timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns
-                                                                    : XSC_FOREVER;
+                                                                   : XSC_FOREVER;
 
     if (!__atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE)) {
         xsc_engine_choose(e, how->asked());

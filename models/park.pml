@@ -8,7 +8,8 @@
  * by the macros; run.sh lists them all.
  *
  * Barrier: none (default: ASYMMETRIC from the start), SEQ_CST, SWITCH (from the second to the
- * first, at any moment). WIDE: an 8-byte word, which sleeps on the bucket's sequence number.
+ * first, at any moment). RELIEF: a bucket may be taken back to
+ * fences by who parks, and forth by who unparks, any number of times. WIDE: an 8-byte word, which sleeps on the bucket's sequence number.
  */
 #include "tso.pml"
 
@@ -22,6 +23,9 @@
 #endif
 #define LAST (WRITERS * STORES)
 
+#ifdef RELIEF
+byte fenced;
+#endif
 byte next_value = 1; /* writers store 1, 2, ... */
 
 proctype writer(byte t)
@@ -46,6 +50,22 @@ proctype writer(byte t)
         fence(t);                                       /* W3 */
 #endif
         n = mem[COUNT];
+#ifdef RELIEF
+        if
+        :: n < 2 ->
+            if /* nobody parks here any more: no more fences, perhaps */
+#ifdef BACK_KEEPS_FENCED
+            :: atomic { fenced && empty(buffer[t]) -> mem[COUNT] = mem[COUNT] | QUIET }
+#else
+            :: atomic { fenced && empty(buffer[t]) -> fenced = 0 };         /* R3 */
+               atomic { mem[COUNT] = mem[COUNT] | QUIET }                   /* R4 */
+#endif
+            :: true
+            fi;
+            goto done
+        :: else
+        fi;
+#endif
         if
         :: n < 2 -> goto done
         :: else
@@ -79,6 +99,9 @@ inline withdraw()
 proctype waiter(byte i)
 {
     byte old, v, c, n, key;
+#ifdef RELIEF
+    byte r;
+#endif
 
     do
 #ifdef ONCE
@@ -115,7 +138,40 @@ proctype waiter(byte i)
         key = mem[SEQ];
 #endif
 #endif
-#if !defined(NO_BARRIER) && !defined(BARRIER_FIRST)
+#ifdef RELIEF
+        r = 0;
+        if
+        :: c & QUIET ->
+            if
+            :: atomic { r = mem[COUNT] & QUIET; mem[COUNT] = mem[COUNT] & 254 } /* R1 */
+            :: true
+            fi;
+#ifdef FENCED_AT_ONCE
+            if
+            :: r -> fenced = 1
+            :: else
+            fi;
+#endif
+            membarrier(n);                              /* P2 */
+            if
+#ifdef ANYONE_SAYS_FENCED
+            :: !(mem[COUNT] & QUIET) -> fenced = 1
+#else
+            :: r -> fenced = 1                          /* R2 */
+#endif
+            :: else
+            fi
+        :: else ->
+#ifndef TRUST_NO_QUIET
+            if
+            :: !fenced -> membarrier(n)                 /* P2 */
+            :: else
+            fi
+#else
+            skip
+#endif
+        fi;
+#elif !defined(NO_BARRIER) && !defined(BARRIER_FIRST)
         if
         :: c & QUIET -> membarrier(n)                   /* P2 */
         :: else

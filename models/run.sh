@@ -85,6 +85,17 @@ check holds park.pml 'two writers, two waiters, unpark_one each' -DSWITCH "${fou
 check lost park.pml 'the waiter goes by what it read before its announcement' -DSWITCH -DSTALE_MODE
 check lost park.pml 'the waiter asks for fences only when it parks' -DLAZY_FLAG -DNO_BARRIER
 
+echo '# park/unpark, a bucket to fences and back to membarrier, again and again'
+check holds park.pml 'one writer, one waiter, three stores' -DRELIEF -DSTORES=3
+check holds park.pml 'one writer, two waiters, unpark_all' -DRELIEF $two -DUNPARK_ALL
+check holds park.pml 'one writer, two waiters, three stores' -DRELIEF $two -DUNPARK_ALL -DSTORES=3
+check holds park.pml 'two writers, two waiters, unpark_one each' -DRELIEF "${four[@]}"
+check holds park.pml '8-byte words' -DRELIEF -DWIDE $two
+check lost park.pml 'said to be fenced before the barrier' -DRELIEF $two -DUNPARK_ALL -DFENCED_AT_ONCE
+check lost park.pml 'no QUIET is taken for fenced' -DRELIEF $two -DUNPARK_ALL -DTRUST_NO_QUIET
+check lost park.pml 'said to be fenced by one who did not take QUIET' -DRELIEF $two -DUNPARK_ALL -DSTORES=4 -DANYONE_SAYS_FENCED
+check lost park.pml 'QUIET again, and still said to be fenced' -DRELIEF $two -DUNPARK_ALL -DSTORES=3 -DBACK_KEEPS_FENCED
+
 echo '# park/unpark, 8-byte words: a sequence number per bucket'
 check holds park.pml 'one writer, one waiter, two stores' -DWIDE
 check holds park.pml 'one writer, two waiters' -DWIDE $two

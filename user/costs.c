@@ -14,11 +14,9 @@
 
 #define FIRST_NAPS 5
 #define FIRST_NAP_NS 20000
-#define FOLLOW_SHIFT 5     /* a figure is the mean of its last 2^5 samples or so */
-#define OUTLIER 4          /* a sample counts as this many times the figure at most, */
-#define OUTLIER_NS 1000    /* and this much more: others lost their CPU */
+#define FOLLOW_SHIFT 5 /* a sample moves a figure by 1/2^5 of it */
 #define WATCH_LATENCY_NS 100
-#define LEAST_NS 200       /* less than entering the kernel takes: not believed */
+#define LEAST_NS 200 /* less than entering the kernel takes: not believed */
 
 static struct evidence {
     uint32_t late, late_off; /* a nap's lateness, and the mean distance from it */
@@ -78,15 +76,16 @@ uint32_t xsc_preferred_weight(void)
 
 /* ------------------------------------------------------------------------- evidence ---- */
 
-/* Two threads at once may lose one's sample, no more. */
+/*
+ * Towards the samples' median, a step a sample: means follow the preemptions, which are other
+ * people's. Two threads at once may lose one's sample, no more.
+ */
 static void follow(uint32_t *figure, uint64_t sample)
 {
-    const uint32_t now = get(figure);
-    const uint64_t most = (uint64_t)now * OUTLIER + OUTLIER_NS;
-    const int64_t step = (int64_t)(sample < most ? sample : most) - (int64_t)now;
-    const int64_t next = now + step / (1 << FOLLOW_SHIFT);
+    const uint32_t now = get(figure), step = (now >> FOLLOW_SHIFT) + 1;
 
-    set(figure, next > XSC_COST_MAX ? XSC_COST_MAX : (uint32_t)next);
+    set(figure, sample > now ? (now < XSC_COST_MAX ? now + step : now)
+                             : (sample < now && now > step ? now - step : now));
 }
 
 void xsc_costs_nap(uint64_t late_ns)
@@ -152,7 +151,8 @@ static void measure(void)
     sort(off, FIRST_NAPS);
     set(&seen.late, bounded(late[FIRST_NAPS / 2]));
     set(&seen.late_off, bounded(off[FIRST_NAPS / 2]));
-    set(&seen.woken, bounded(late[FIRST_NAPS / 2])); /* a timer's wake-up, until we see a writer's */
+    set(&seen.woken,
+        bounded(late[FIRST_NAPS / 2])); /* a timer's wake-up, until we see a writer's */
     set(&seen.cpu, bounded(cpu[FIRST_NAPS / 2]));
 }
 

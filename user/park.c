@@ -48,8 +48,27 @@
  * bucket, at any moment after it has registered for membarrier(), while others park and unpark.
  * Nothing more is needed: P1 is an atomic operation on the very word that carries QUIET, so
  * it knows which of the two arguments holds for every n that a writer can have missed it with.
- * (A flag beside the counter could not do that.) There is no way back: without a barrier that
- * reaches them, writers that have just read QUIET could not be told.
+ * (A flag beside the counter could not do that.)
+ *
+ * RELIEF. membarrier() interrupts the other CPUs: in a VM that can cost the waiter more than
+ * sleeping does. So a bucket in which waiters park often goes back to fences, and when its
+ * writers have fenced for nothing as long as a membarrier takes, forth again:
+ *
+ *     waiter                                     writer, W3 having found nobody parked
+ *     P1  found QUIET                            R3  fenced[b]: 1 -> 0 (compare-and-swap)
+ *     R1  take QUIET off xsc_parked[b] (atomic)  R4  set QUIET in xsc_parked[b] (atomic)
+ *     P2  membarrier()
+ *     R2  fenced[b] = 1, if R1 was what took QUIET off
+ *
+ * and a waiter whose P1 finds no QUIET does with a fence only if it then reads fenced[b] = 1,
+ * else it calls membarrier() all the same. Why that fence is enough: the membarrier of R2's
+ * thread lies after R1. A writer whose W2 was done before it has its W1 before it too, so our P3,
+ * after reading R2 with acquire, sees W1. A W2 done after it does not read an n from before R1;
+ * an n from after R1 without QUIET sends it to W3, where the litmus has two fences; and an n with
+ * a QUIET from a later R4 comes, if that R4 is later than our P1, with our 2. If R4 is earlier than
+ * P1, then P1 finds QUIET, or an R1 between them has taken it off, and then fenced[b] = 1 can be
+ * only from that R1's own R2, because R3 took the earlier one back before R4. That is why
+ * nobody but R1's thread may do R2, and why R3 comes before R4. models/park.pml has all of it.
  *
  * MEMBARRIER REFUSED AFTER ALL (a seccomp filter set after the first park): P1 found QUIET, P2
  * fails. Then the writer may have missed us. We sleep for a millisecond at a time: W1 gets
@@ -115,6 +134,11 @@ extern inline void xsc_unpark_all(const volatile void *word);
 
 /* One waiter in xsc_parked[]; bit 0 is XSC_PARK_QUIET. */
 #define PARKED_ONE 2u
+
+#define OFTEN 4        /* parks by membarrier before a bucket goes to fences */
+#define FENCE_NS 8u    /* about what a fence costs a writer that need not have made it */
+#define CHEAP_NS 1000u /* a membarrier that costs less is not worth it */
+#define SAMPLED 16u    /* one in so many of a thread's fences for nothing is counted */
 
 /* ------------------------------------------------------------------- for both ---- */
 
@@ -252,6 +276,87 @@ static bool sleep_until_met(const struct parking *p, uint64_t deadline_ns, uint6
     }
 }
 
+/* -------------------------------------------------------------------------- relief ---- */
+
+/* Beside xsc_parked[]. Apart from `fenced` these are figures: relaxed, and near enough. */
+static struct {
+    uint32_t fenced; /* see RELIEF above */
+    uint32_t parks;  /* by membarrier, since the bucket has had QUIET */
+    uint32_t idle;   /* fences by writers for nobody, since the last park */
+} relief[XSC_PARK_BUCKETS];
+
+static uint32_t barrier_ns; /* what a membarrier takes: follows the last ones */
+
+static bool heavy_timed(void)
+{
+    const uint64_t start = xsc_port_now_ns();
+    const bool done = xsc_barrier_heavy(false);
+    const uint64_t took = xsc_port_now_ns() - start;
+    const uint32_t now = __atomic_load_n(&barrier_ns, __ATOMIC_RELAXED);
+    const uint32_t ns = took < UINT32_MAX / 2 ? (uint32_t)took : UINT32_MAX / 2;
+
+    __atomic_store_n(&barrier_ns, now ? now - now / 4 + ns / 4 : ns, __ATOMIC_RELAXED);
+    return done;
+}
+
+uint32_t xsc_barrier_ns(void)
+{
+    return __atomic_load_n(&barrier_ns, __ATOMIC_RELAXED);
+}
+
+/* Whether this park, which found QUIET, is to be the last that needs a membarrier. */
+static bool parks_often(uint32_t b)
+{
+    const uint32_t parks = __atomic_add_fetch(&relief[b].parks, 1, __ATOMIC_RELAXED);
+
+    return parks >= OFTEN && __atomic_load_n(&barrier_ns, __ATOMIC_RELAXED) > CHEAP_NS;
+}
+
+/* P2, and R1 and R2. False: refused, a writer may have missed us. */
+static bool reach_writers(uint32_t b, uint32_t before)
+{
+    bool took_quiet = false;
+
+    __atomic_store_n(&relief[b].idle, 0, __ATOMIC_RELAXED);
+    if (!(before & XSC_PARK_QUIET)) {
+        xsc_fence();
+        return xsc_park_in_force() != XSC_PARK_ASYMMETRIC ||
+               __atomic_load_n(&relief[b].fenced, __ATOMIC_ACQUIRE) || heavy_timed();
+    }
+    if (parks_often(b)) {
+        took_quiet = __atomic_fetch_and(&xsc_parked[b], ~XSC_PARK_QUIET, __ATOMIC_SEQ_CST) &
+                     XSC_PARK_QUIET;
+    }
+    if (!heavy_timed()) {
+        return false;
+    }
+    if (took_quiet) {
+        __atomic_store_n(&relief[b].fenced, 1, __ATOMIC_RELEASE);
+    }
+    return true;
+}
+
+/* A writer has fenced, and nobody is parked: R3 and R4, when that has cost enough. */
+static void fenced_for_nothing(uint32_t b)
+{
+    static _Thread_local uint32_t fences;
+    uint32_t fenced = 1;
+
+    if (++fences % SAMPLED || !__atomic_load_n(&relief[b].fenced, __ATOMIC_RELAXED)) {
+        return;
+    }
+    const uint32_t idle = __atomic_add_fetch(&relief[b].idle, SAMPLED, __ATOMIC_RELAXED);
+
+    if ((uint64_t)idle * FENCE_NS < __atomic_load_n(&barrier_ns, __ATOMIC_RELAXED)) {
+        return;
+    }
+    if (__atomic_compare_exchange_n(&relief[b].fenced, &fenced, 0, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_RELAXED)) {
+        __atomic_store_n(&relief[b].parks, 0, __ATOMIC_RELAXED);
+        __atomic_fetch_or(&xsc_parked[b], XSC_PARK_QUIET, __ATOMIC_SEQ_CST);
+    }
+}
+
 /* ------------------------------------------------------------------------- parking ---- */
 
 static bool park_private(void *arg, uint64_t deadline_ns)
@@ -266,9 +371,7 @@ static bool park_private(void *arg, uint64_t deadline_ns)
     }
     const uint32_t before = __atomic_fetch_add(&xsc_parked[b], PARKED_ONE, __ATOMIC_SEQ_CST);
 
-    if (!(before & XSC_PARK_QUIET)) {
-        xsc_fence();
-    } else if (!xsc_barrier_heavy(false)) {
+    if (!reach_writers(b, before)) {
         every_ns = XSC_LOOK_REFUSED_NS;
     }
     const bool met = sleep_until_met(p, deadline_ns, every_ns);
@@ -312,6 +415,7 @@ void xsc_unpark_slow(const volatile void *word, uint32_t count)
     const uint32_t b = xsc_park_bucket(word);
 
     if (xsc_fence_load(&xsc_parked[b]) < PARKED_ONE) { /* W3 */
+        fenced_for_nothing(b);
         return;
     }
     xsc_wake_counted(futex_of(word), futex_bit(word), count, false); /* W4 */

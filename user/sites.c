@@ -32,9 +32,9 @@ enum record_state { EMPTY, WRITING, FULL, LEARNING };
 
 struct xsc_live_site {
     struct xsc_site site;
-    uint32_t state;        /* of the record: enum record_state */
-    uint32_t changes;      /* of the costs that the site has learned with */
-    struct xsc_plan plan;  /* the record */
+    uint32_t state;       /* of the record: enum record_state */
+    uint32_t changes;     /* of the costs that the site has learned with */
+    struct xsc_plan plan; /* the record */
     uint64_t ns;
     bool starved;
 };
@@ -126,9 +126,8 @@ void xsc_stay_end(const struct xsc_stay *stay, uint64_t ns, bool starved)
     struct xsc_live_site *s = stay->site;
     uint32_t empty = EMPTY;
 
-    if (stay->plan.crowded ||
-        !__atomic_compare_exchange_n(&s->state, &empty, WRITING, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED)) {
+    if (stay->plan.crowded || !__atomic_compare_exchange_n(&s->state, &empty, WRITING, false,
+                                                           __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
         return;
     }
     s->plan = stay->plan;

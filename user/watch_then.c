@@ -94,16 +94,15 @@ static bool watch_until(struct stay *s, uint64_t from_ns, uint64_t end_ns, uint6
 static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
 {
     static uint32_t sleeps;
-    const bool measured =
-        __atomic_add_fetch(&sleeps, 1, __ATOMIC_RELAXED) % CPU_EVERY == 0;
+    const bool measured = __atomic_add_fetch(&sleeps, 1, __ATOMIC_RELAXED) % CPU_EVERY == 0;
     const uint64_t cpu_before = measured ? xsc_port_cpu_ns() : 0;
     const uint64_t asleep_ns = xsc_port_now_ns();
 
     s->slept = true;
     const bool met = s->sleep(s->arg, until_ns);
     const uint64_t now_ns = xsc_port_now_ns();
-    const uint64_t stamp =
-        __atomic_load_n(&woken_at[xsc_park_bucket(s->watch->word)], __ATOMIC_RELAXED);
+    const uint64_t stamp = __atomic_load_n(&woken_at[xsc_park_bucket(s->watch->word)],
+                                           __ATOMIC_RELAXED);
     struct xsc_costs costs;
 
     if (measured) {

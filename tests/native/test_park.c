@@ -91,9 +91,10 @@ static void warm_up(void)
 {
     uint32_t word = 0;
 
-    CHECK(xsc_park_u32(&word, 0, MS) == -ETIMEDOUT, "nobody changed it");
+    CHECK(xsc_park_u32(&word, 0, 100 * MS) == -ETIMEDOUT, "nobody changed it");
     for (uint32_t b = 0; b < XSC_PARK_BUCKETS; b++) {
-        CHECK(xsc_parked[b] == (xsc_park_in_force() == XSC_PARK_ASYMMETRIC), "bucket %u: %u", b,
+        /* Nobody parked. QUIET or not: buckets of many parks have gone to fences. */
+        CHECK(xsc_parked[b] <= (xsc_park_in_force() == XSC_PARK_ASYMMETRIC), "bucket %u: %u", b,
               xsc_parked[b]);
     }
 }

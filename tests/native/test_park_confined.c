@@ -178,7 +178,7 @@ static void by_environment(void *arg)
 
     (void)arg;
     setenv("XSC_PARK", "seqcst", 1);
-    xsc_park_u32(&word, 0, MS);
+    xsc_park_u32(&word, 0, 100 * MS);
     CHECK(xsc_park_in_force() == XSC_PARK_SEQ_CST, "barrier %d", (int)xsc_park_in_force());
 }
 

@@ -198,6 +198,8 @@ static int setup(void **state)
     memset(refused, 0, sizeof(refused));
     memset(xsc_parked, 0, sizeof(xsc_parked));
     memset(wide, 0, sizeof(wide));
+    memset(relief, 0, sizeof(relief));
+    barrier_ns = 0;
     unsetenv("XSC_PARK");
     return 0;
 }

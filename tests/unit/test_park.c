@@ -85,10 +85,102 @@ static void decided_meanwhile(void **state)
     (void)state;
     in_force = XSC_PARK_ASYMMETRIC; /* and the buckets not yet told */
     assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
-    assert_int_equal(os.barriers[0], 0);
+    assert_int_equal(os.barriers[0], 1); /* nobody has said that fences are enough here */
     xsc_parked[xsc_park_bucket(&word)] |= XSC_PARK_QUIET;
     assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
-    assert_int_equal(os.barriers[0], 1);
+    assert_int_equal(os.barriers[0], 2);
+}
+
+/* ------------------------------------------------------------------------------- relief ---- */
+
+static uint64_t barrier_takes;
+static uint32_t in_the_last_barrier;
+
+static void a_barrier_takes_its_time(void)
+{
+    in_the_last_barrier = bucket();
+    fake_advance(barrier_takes);
+}
+
+static void park_often(unsigned times)
+{
+    os.in_barrier = a_barrier_takes_its_time;
+    for (unsigned i = 0; i < times; i++) {
+        assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
+    }
+}
+
+static void a_bucket_of_many_parks_goes_to_fences(void **state)
+{
+    (void)state;
+    barrier_takes = 16 * US;
+    park_often(OFTEN - 1);
+    assert_int_equal(bucket(), XSC_PARK_QUIET);
+    park_often(1);
+    assert_int_equal(in_the_last_barrier, PARKED_ONE); /* QUIET went before the barrier */
+    assert_int_equal(bucket(), 0);
+    assert_int_equal(os.barriers[0], OFTEN);
+    park_often(100);
+    assert_int_equal(os.barriers[0], OFTEN);
+}
+
+static void a_cheap_barrier_stays(void **state)
+{
+    (void)state;
+    barrier_takes = CHEAP_NS - 100; /* and two clock readings */
+    park_often(100);
+    assert_int_equal(os.barriers[0], 100);
+    assert_int_equal(bucket(), XSC_PARK_QUIET);
+}
+
+/* Fences for nobody that have cost as much as a barrier would: back. And a park between resets. */
+static void writers_are_relieved_again(void **state)
+{
+    (void)state;
+    barrier_takes = 16 * US;
+    park_often(OFTEN);
+    for (unsigned i = 0; i < 16 * US / FENCE_NS / 2; i++) {
+        xsc_unpark_one(&word);
+    }
+    park_often(1);
+    for (unsigned i = 0; i < 16 * US / FENCE_NS - SAMPLED; i++) {
+        assert_int_equal(bucket(), 0);
+        xsc_unpark_one(&word);
+    }
+    for (unsigned i = 0; i < 3 * SAMPLED; i++) {
+        xsc_unpark_one(&word);
+    }
+    assert_int_equal(bucket(), XSC_PARK_QUIET);
+    assert_int_equal(os.barriers[0], OFTEN);
+    park_often(1);
+    assert_int_equal(os.barriers[0], OFTEN + 1);
+}
+
+/* Another has taken QUIET off and is still in its barrier: a fence is not enough yet. */
+static void between_quiet_and_fenced_the_barrier_is_ours(void **state)
+{
+    (void)state;
+    barrier_takes = 16 * US;
+    park_often(1);
+    xsc_parked[xsc_park_bucket(&word)] &= ~XSC_PARK_QUIET;
+    park_often(10);
+    assert_int_equal(os.barriers[0], 11);
+    assert_int_equal(relief[xsc_park_bucket(&word)].fenced, 0); /* not ours to say */
+    relief[xsc_park_bucket(&word)].fenced = 1;
+    park_often(1);
+    assert_int_equal(os.barriers[0], 11);
+}
+
+static void a_refused_barrier_relieves_nobody(void **state)
+{
+    (void)state;
+    barrier_takes = 16 * US;
+    park_often(OFTEN - 1);
+    os.barrier_fails[0] = true;
+    park_often(1);
+    assert_int_equal(relief[xsc_park_bucket(&word)].fenced, 0);
+    park_often(3);
+    assert_int_equal(os.barriers[0], OFTEN + 3); /* so everybody goes on trying */
 }
 
 /* ------------------------------------------------------------------------------ parking ---- */
@@ -413,6 +505,11 @@ int main(void)
         TEST(fences_where_registration_is_refused),
         TEST(fences_where_the_environment_says_so),
         TEST(decided_meanwhile),
+        TEST(a_bucket_of_many_parks_goes_to_fences),
+        TEST(a_cheap_barrier_stays),
+        TEST(writers_are_relieved_again),
+        TEST(between_quiet_and_fenced_the_barrier_is_ours),
+        TEST(a_refused_barrier_relieves_nobody),
         TEST(looks_after_the_barrier),
         TEST(is_woken),
         TEST(every_size_and_place),
