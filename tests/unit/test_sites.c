@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* user/costs.c and user/sites.c: costs measured and followed, records kept and learned from. D1, D2. */
+#define _GNU_SOURCE
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+
+#include "tests/unit/fake_port.h"
+#include "user/costs.c"
+#include "user/sites.c"
+
+#define US 1000u
+
+/* ---------------------------------------------------------------------------- a fake OS ---- */
+
+static struct {
+    uint64_t late[FIRST_NAPS], slack; /* of the naps, in turn */
+    unsigned naps;
+} os;
+
+void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+               uint64_t deadline_ns, bool shared)
+{
+    (void)bits;
+    (void)shared;
+    assert_int_equal(*word, expected);
+    fake_advance(deadline_ns + os.late[os.naps++ % FIRST_NAPS] - fake.now);
+}
+
+uint64_t xsc_slack(uint64_t ns)
+{
+    const uint64_t before = os.slack;
+
+    os.slack = ns;
+    return before;
+}
+
+static uint32_t words[4096];
+static struct xsc_costs costs;
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    fake.step = 0;
+    fake.cpu_permille = 100;
+    unsetenv("XSC_PREFER");
+    os.naps = 0;
+    os.slack = 50000;
+    for (int i = 0; i < FIRST_NAPS; i++) {
+        os.late[i] = 30 * US;
+    }
+    memset(&seen, 0, sizeof(seen));
+    memset(&in_force, 0, sizeof(in_force));
+    memset(sites, 0, sizeof(sites));
+    changes = learning = failures = 0;
+    process = 0;
+    return 0;
+}
+
+/* ----------------------------------------------------------------------------- the costs ---- */
+
+static void until_measured_a_guess(void **state)
+{
+    (void)state;
+    assert_int_equal(xsc_costs_read(&costs), 0);
+    assert_int_equal(costs.park_cpu_ns, 13000);
+    assert_int_equal(costs.park_latency_ns, 40000);
+}
+
+/* The middle of five naps; two of them lost their CPU. 20 us asked for, 30 late, a tenth of it CPU. */
+static void measured_by_a_few_naps(void **state)
+{
+    (void)state;
+    os.late[1] = 4000 * US;
+    os.late[3] = 9000 * US;
+    xsc_costs_refresh();
+    assert_int_equal(os.naps, FIRST_NAPS);
+    assert_int_equal(os.slack, 50000); /* as it was */
+    assert_int_equal(xsc_costs_read(&costs), 1);
+    assert_int_equal(costs.park_latency_ns, 30000);
+    assert_int_equal(costs.park_cpu_ns, 5000);
+    assert_int_equal(costs.nap_cpu_ns, 5000);
+    assert_in_range(costs.nap_latency_ns + costs.nap_jitter_ns / 2, 29000, 31000);
+    assert_int_equal(costs.doze_ns, 0);
+    assert_int_equal(costs.weight, XSC_WEIGHT_BALANCED);
+    xsc_costs_refresh();
+    assert_int_equal(os.naps, FIRST_NAPS); /* once */
+    assert_int_equal(xsc_costs_read(&costs), 1);
+}
+
+static void a_spread_of_latenesses_is_jitter(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < FIRST_NAPS; i++) {
+        os.late[i] = (20 + 5 * i) * US; /* 20 to 40 us */
+    }
+    xsc_costs_refresh();
+    xsc_costs_read(&costs);
+    assert_in_range(costs.nap_latency_ns, 19000, 21000);
+    assert_in_range(costs.nap_jitter_ns, 19000, 21000);
+}
+
+static void no_figure_is_beyond_belief(void **state)
+{
+    (void)state;
+    fake.cpu_permille = 0;
+    for (int i = 0; i < FIRST_NAPS; i++) {
+        os.late[i] = 0;
+    }
+    xsc_costs_refresh();
+    xsc_costs_read(&costs);
+    assert_int_equal(costs.park_cpu_ns, LEAST_NS);
+    assert_int_equal(costs.park_latency_ns, LEAST_NS);
+    setup(NULL);
+    for (int i = 0; i < FIRST_NAPS; i++) {
+        os.late[i] = 10ull * XSC_COST_MAX;
+    }
+    xsc_costs_refresh();
+    xsc_costs_read(&costs);
+    assert_int_equal(costs.park_latency_ns, XSC_COST_MAX);
+}
+
+/* In force changes when the evidence is half as much again away, and then once. */
+static void the_costs_in_force_follow_the_evidence(void **state)
+{
+    (void)state;
+    xsc_costs_refresh();
+    for (int i = 0; i < 1000; i++) {
+        xsc_costs_woken(40 * US);
+        xsc_costs_refresh();
+    }
+    assert_int_equal(xsc_costs_read(&costs), 1);
+    for (int i = 0; i < 1000; i++) {
+        xsc_costs_woken(80 * US);
+        xsc_costs_refresh();
+    }
+    assert_in_range(xsc_costs_read(&costs), 2, 3);
+    assert_in_range(costs.park_latency_ns, 45 * US, 84 * US);
+    assert_int_equal(costs.park_cpu_ns, 5000);
+    for (int i = 0; i < 1000; i++) {
+        xsc_costs_cpu(1 * US);
+        xsc_costs_nap(3 * US);
+        xsc_costs_refresh();
+    }
+    xsc_costs_read(&costs);
+    assert_in_range(costs.park_cpu_ns, 900, 2000);
+    assert_in_range(costs.nap_latency_ns + costs.nap_jitter_ns / 2, 2500, 6 * US);
+}
+
+/* One sample in ten that lost its CPU for ms moves nothing. */
+static void preemptions_are_not_followed(void **state)
+{
+    (void)state;
+    xsc_costs_refresh();
+    for (int i = 0; i < 1000; i++) {
+        xsc_costs_woken(i % 10 ? 30 * US + (uint64_t)(i % 7) * 100 : 4000 * US);
+        xsc_costs_refresh();
+    }
+    assert_int_equal(xsc_costs_read(&costs), 1);
+}
+
+static void the_preference_is_asked_once_and_must_be_known(void **state)
+{
+    static const struct {
+        const char *value;
+        uint32_t weight;
+        unsigned says;
+    } cases[] = {{"latency", XSC_WEIGHT_LATENCY, 0},  {"balanced", XSC_WEIGHT_BALANCED, 0},
+                 {"cpu", XSC_WEIGHT_CPU, 0},          {"", XSC_WEIGHT_BALANCED, 0},
+                 {"Latency", XSC_WEIGHT_BALANCED, 1}, {"speed", XSC_WEIGHT_BALANCED, 1}};
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        setup(NULL);
+        setenv("XSC_PREFER", cases[i].value, 1);
+        xsc_costs_refresh();
+        xsc_costs_read(&costs);
+        assert_int_equal(costs.weight, cases[i].weight);
+        assert_int_equal(fake.says, cases[i].says);
+        xsc_costs_refresh();
+        assert_int_equal(fake.says, cases[i].says);
+    }
+}
+
+/* ----------------------------------------------------------------------------- the sites ---- */
+
+/* One wait of ns at the word, as user/watch_then.c makes it; returns the plan it had. */
+static struct xsc_plan one_wait(const void *word, uint64_t ns)
+{
+    const struct xsc_stay stay = xsc_stay_begin(word, false);
+
+    xsc_stay_learn(&stay);
+    xsc_stay_end(&stay, ns, false);
+    return stay.plan;
+}
+
+static void new_is_watch_for_what_a_park_costs(void **state)
+{
+    (void)state;
+    assert_int_equal(one_wait(words, US).watch_ns, 53000); /* the guess */
+    assert_int_equal(one_wait(words, US).watch_ns, 35000); /* measured by the first */
+}
+
+static void long_waits_are_parked_at_once(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 200; i++) {
+        one_wait(words, (1 + i * 7919 % 100) * 1000 * US);
+    }
+    const struct xsc_plan plan = one_wait(words, US);
+
+    assert_int_equal(plan.watch_ns, 0);
+    assert_true(plan.nap_ns == XSC_NEVER);
+}
+
+static void regular_waits_are_napped(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        one_wait(words, 300 * US);
+    }
+    const struct xsc_plan plan = one_wait(words, 300 * US);
+
+    assert_in_range(plan.nap_ns, 240 * US, 275 * US); /* which ends 30 us late */
+}
+
+static void another_word_has_learned_nothing_of_it(void **state)
+{
+    const uint32_t *other = words + 1;
+
+    (void)state;
+    while (site_of(other) == site_of(words)) {
+        other++;
+    }
+    for (int i = 0; i < 200; i++) {
+        one_wait(words, 300 * US);
+    }
+    assert_int_equal(one_wait(other, US).watch_ns, 35000);
+}
+
+/* Words all over a page, and the same field of many pages, use most of the sites. */
+static void words_spread_over_the_sites(void **state)
+{
+    static const size_t steps[] = {4, 8, 64, 128, 4096, 4096 + 64};
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(steps); i++) {
+        bool used[XSC_SITES] = {false};
+        unsigned n = 0;
+
+        for (size_t k = 0; k < 4 * XSC_SITES; k++) {
+            const struct xsc_live_site *s = site_of((const char *)0x7f0000001000 + k * steps[i]);
+
+            n += !used[s - sites];
+            used[s - sites] = true;
+        }
+        assert_in_range(n, XSC_SITES / 2, XSC_SITES);
+    }
+}
+
+static void a_crowded_wait_leaves_no_record(void **state)
+{
+    (void)state;
+    const struct xsc_stay stay = xsc_stay_begin(words, true);
+
+    assert_true(stay.plan.crowded);
+    assert_int_equal(stay.plan.watch_ns, 0);
+    xsc_stay_end(&stay, 1000 * US, false);
+    assert_int_equal(stay.site->state, EMPTY);
+}
+
+/* Whatever another thread is in the middle of, nobody waits, and what there was stays. */
+static void who_comes_second_drops_its_record(void **state)
+{
+    static const uint32_t states[] = {WRITING, FULL, LEARNING};
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(states); i++) {
+        setup(NULL);
+        const struct xsc_stay stay = xsc_stay_begin(words, false);
+
+        stay.site->ns = 7;
+        stay.site->state = states[i];
+        xsc_stay_end(&stay, 99, false);
+        assert_int_equal(stay.site->ns, 7);
+        assert_int_equal(stay.site->state, states[i]);
+    }
+}
+
+static void while_another_learns_nothing_is_learned(void **state)
+{
+    (void)state;
+    one_wait(words, US);
+    one_wait(words, US);
+    const struct xsc_stay stay = xsc_stay_begin(words, false);
+    const uint32_t waits = stay.site->site.waits;
+
+    learning = 1;
+    xsc_stay_learn(&stay);
+    assert_int_equal(stay.site->site.waits, waits);
+    assert_int_equal(stay.site->state, FULL);
+    learning = 0;
+    xsc_stay_learn(&stay);
+    assert_int_equal(stay.site->site.waits, waits + 1);
+    assert_int_equal(stay.site->state, EMPTY);
+}
+
+static void changed_costs_make_plans_anew(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        one_wait(words, 300 * US);
+    }
+    for (int i = 0; i < 200; i++) {
+        xsc_costs_woken(500 * US);
+    }
+    one_wait(words, 300 * US); /* takes the new costs over */
+    assert_int_equal(one_wait(words, 300 * US).nap_ns, XSC_NEVER);
+    assert_int_equal(site_of(words)->changes, changes);
+}
+
+/* A fork() in the middle of another thread's learning: the child finds out, the parent does not. */
+static void a_childs_ghost_is_let_go_of(void **state)
+{
+    (void)state;
+    for (int child = 0; child < 2; child++) {
+        setup(NULL);
+        one_wait(words, US);
+        const struct xsc_stay stay = xsc_stay_begin(words, false);
+
+        learning = 1; /* by a thread that the child does not have */
+        stay.site->site.busy = 1;
+        fake.process += (uint64_t)child;
+        for (unsigned i = 0; i < STUCK; i++) {
+            assert_int_equal(learning, 1);
+            assert_int_equal(stay.site->state, FULL);
+            xsc_stay_learn(&stay);
+        }
+        assert_int_equal(learning, !child);
+        assert_int_equal(stay.site->site.busy, !child);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(until_measured_a_guess, setup),
+        cmocka_unit_test_setup(measured_by_a_few_naps, setup),
+        cmocka_unit_test_setup(a_spread_of_latenesses_is_jitter, setup),
+        cmocka_unit_test_setup(no_figure_is_beyond_belief, setup),
+        cmocka_unit_test_setup(the_costs_in_force_follow_the_evidence, setup),
+        cmocka_unit_test_setup(preemptions_are_not_followed, setup),
+        cmocka_unit_test_setup(the_preference_is_asked_once_and_must_be_known, setup),
+        cmocka_unit_test_setup(new_is_watch_for_what_a_park_costs, setup),
+        cmocka_unit_test_setup(long_waits_are_parked_at_once, setup),
+        cmocka_unit_test_setup(regular_waits_are_napped, setup),
+        cmocka_unit_test_setup(another_word_has_learned_nothing_of_it, setup),
+        cmocka_unit_test_setup(words_spread_over_the_sites, setup),
+        cmocka_unit_test_setup(a_crowded_wait_leaves_no_record, setup),
+        cmocka_unit_test_setup(who_comes_second_drops_its_record, setup),
+        cmocka_unit_test_setup(while_another_learns_nothing_is_learned, setup),
+        cmocka_unit_test_setup(changed_costs_make_plans_anew, setup),
+        cmocka_unit_test_setup(a_childs_ghost_is_let_go_of, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
