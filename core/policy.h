@@ -9,9 +9,10 @@
  *     xsc_site_learn(&site, &costs, &plan, ns, starved, &scratch);
  *
  * Pure arithmetic over the site's state (1.4 KB): no clock, no allocation, no floating
- * point, no operating system. The simulator runs this very code; live waits do not yet.
+ * point, no operating system. The simulator runs this very code.
  *
- * What a plan is and what it costs: core/costs.h. docs/policy.md has the idea, the argument for the bound below, and what was measured.
+ * What a plan is and what it costs: core/costs.h. docs/policy.md has the idea, the argument for the
+ * bound below, and what was measured.
  *
  * WHAT IS PROMISED. With one thread at a time at a site, over any sequence of waits since it
  * was zeroed, an adversary's included, and whatever was learned: the cost is at most twice

@@ -9,10 +9,12 @@
 
 #include <xsc/event.h>
 
+#include "core/port.h"
 #include "user/sleep.h"
 
 static uint32_t in_force;   /* enum xsc_park_barrier; 0: nothing decided */
 static uint32_t refused[2]; /* [shared]: a barrier was refused after registration */
+static uint32_t takes_ns;   /* what a barrier takes, of late; 0: none was made */
 static uint32_t no_shared;  /* registration for other processes' barriers was refused */
 
 /* All zeroes until decided: every unpark fences. The table is the ABI's, see xsc/park.h. */
@@ -53,10 +55,27 @@ enum xsc_park_barrier xsc_barrier_decide(enum xsc_park_barrier want)
     return (enum xsc_park_barrier)mode;
 }
 
+uint32_t xsc_barrier_ns(void)
+{
+    return __atomic_load_n(&takes_ns, __ATOMIC_RELAXED);
+}
+
+/* A quarter of the way to each new one. */
+static void note(uint64_t took_ns)
+{
+    const uint32_t now = xsc_barrier_ns();
+    const uint32_t ns = took_ns < UINT32_MAX / 2 ? (uint32_t)took_ns : UINT32_MAX / 2;
+
+    __atomic_store_n(&takes_ns, now ? now - now / 4 + ns / 4 : ns, __ATOMIC_RELAXED);
+}
+
 bool xsc_barrier_heavy(bool shared)
 {
+    const uint64_t start_ns = xsc_port_now_ns();
+
     xsc_fence(); /* our own, in so many words; the system call has one too */
     if (xsc_barrier_everywhere(shared)) {
+        note(xsc_port_now_ns() - start_ns);
         return true;
     }
     __atomic_store_n(&refused[shared], 1, __ATOMIC_RELAXED);

@@ -52,4 +52,7 @@ static inline uint32_t xsc_fence_load(uint32_t *counter)
 #endif
 }
 
+/* What a barrier of xsc_barrier_heavy() has taken of late, in ns; 0: none has been made. */
+uint32_t xsc_barrier_ns(void);
+
 #endif /* XSC_USER_BARRIER_H */

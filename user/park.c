@@ -285,31 +285,12 @@ static struct {
     uint32_t idle;   /* fences by writers for nobody, since the last park */
 } relief[XSC_PARK_BUCKETS];
 
-static uint32_t barrier_ns; /* what a membarrier takes: follows the last ones */
-
-static bool heavy_timed(void)
-{
-    const uint64_t start = xsc_port_now_ns();
-    const bool done = xsc_barrier_heavy(false);
-    const uint64_t took = xsc_port_now_ns() - start;
-    const uint32_t now = __atomic_load_n(&barrier_ns, __ATOMIC_RELAXED);
-    const uint32_t ns = took < UINT32_MAX / 2 ? (uint32_t)took : UINT32_MAX / 2;
-
-    __atomic_store_n(&barrier_ns, now ? now - now / 4 + ns / 4 : ns, __ATOMIC_RELAXED);
-    return done;
-}
-
-uint32_t xsc_barrier_ns(void)
-{
-    return __atomic_load_n(&barrier_ns, __ATOMIC_RELAXED);
-}
-
 /* Whether this park, which found QUIET, is to be the last that needs a membarrier. */
 static bool parks_often(uint32_t b)
 {
     const uint32_t parks = __atomic_add_fetch(&relief[b].parks, 1, __ATOMIC_RELAXED);
 
-    return parks >= OFTEN && __atomic_load_n(&barrier_ns, __ATOMIC_RELAXED) > CHEAP_NS;
+    return parks >= OFTEN && xsc_barrier_ns() > CHEAP_NS;
 }
 
 /* P2, and R1 and R2. False: refused, a writer may have missed us. */
@@ -321,13 +302,13 @@ static bool reach_writers(uint32_t b, uint32_t before)
     if (!(before & XSC_PARK_QUIET)) {
         xsc_fence();
         return xsc_park_in_force() != XSC_PARK_ASYMMETRIC ||
-               __atomic_load_n(&relief[b].fenced, __ATOMIC_ACQUIRE) || heavy_timed();
+               __atomic_load_n(&relief[b].fenced, __ATOMIC_ACQUIRE) || xsc_barrier_heavy(false);
     }
     if (parks_often(b)) {
         took_quiet = __atomic_fetch_and(&xsc_parked[b], ~XSC_PARK_QUIET, __ATOMIC_SEQ_CST) &
                      XSC_PARK_QUIET;
     }
-    if (!heavy_timed()) {
+    if (!xsc_barrier_heavy(false)) {
         return false;
     }
     if (took_quiet) {
@@ -347,7 +328,7 @@ static void fenced_for_nothing(uint32_t b)
     }
     const uint32_t idle = __atomic_add_fetch(&relief[b].idle, SAMPLED, __ATOMIC_RELAXED);
 
-    if ((uint64_t)idle * FENCE_NS < __atomic_load_n(&barrier_ns, __ATOMIC_RELAXED)) {
+    if ((uint64_t)idle * FENCE_NS < xsc_barrier_ns()) {
         return;
     }
     if (__atomic_compare_exchange_n(&relief[b].fenced, &fenced, 0, false, __ATOMIC_SEQ_CST,

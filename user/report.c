@@ -8,7 +8,10 @@
 #include <xsc/stats.h>
 
 #include "user/affinity.h"
+#include "user/barrier.h"
+#include "user/costs.h"
 #include "user/library.h"
+#include "user/sites.h"
 
 #define SAME(a, b) _Static_assert((int)(a) == (int)(b), "public and core values differ")
 SAME(XSC_CANDIDATE, XSC_STATE_CANDIDATE);
@@ -227,6 +230,34 @@ int xsc_probe_mechanism(unsigned index, const struct xsc_probe_options *options,
     }
     report_of(&xsc_library.mech[index], &report);
     return copy_out(out, size, &report, sizeof(report));
+}
+
+int xsc_park_costs_read(struct xsc_park_costs *out, size_t size)
+{
+    struct xsc_costs c;
+    const int busy = xsc_library_ready();
+
+    if (busy) {
+        return busy;
+    }
+    if (!xsc_sites_measure()) {
+        return -EBUSY;
+    }
+    for (int i = 0; i < 3 && xsc_barrier_decide(XSC_PARK_AUTO) == XSC_PARK_ASYMMETRIC; i++) {
+        xsc_barrier_heavy(false);
+    }
+    xsc_costs_read(&c);
+    const struct xsc_park_costs seen = {
+        .park_cpu_ns = c.park_cpu_ns,
+        .park_latency_ns = c.park_latency_ns,
+        .nap_cpu_ns = c.nap_cpu_ns,
+        .nap_late_ns = c.nap_latency_ns,
+        .nap_jitter_ns = c.nap_jitter_ns,
+        .barrier_ns = xsc_barrier_ns(),
+        .latency_weight = c.weight,
+    };
+
+    return copy_out(out, size, &seen, sizeof(seen));
 }
 
 int xsc_machine_read(struct xsc_machine *out, size_t size)

@@ -78,6 +78,28 @@ static bool try_learning(void)
     return false;
 }
 
+/* The holder's: measured once, then as the evidence has it. */
+static uint32_t refresh(struct xsc_costs *costs)
+{
+    if (!xsc_costs_read(costs)) {
+        __atomic_store_n(&process, xsc_port_process(), __ATOMIC_RELAXED);
+    }
+    xsc_costs_refresh();
+    return xsc_costs_read(costs);
+}
+
+bool xsc_sites_measure(void)
+{
+    struct xsc_costs costs;
+
+    if (!try_learning()) {
+        return false;
+    }
+    refresh(&costs);
+    __atomic_store_n(&learning, 0, __ATOMIC_RELEASE);
+    return true;
+}
+
 /* ------------------------------------------------------------------------ one wait ---- */
 
 struct xsc_stay xsc_stay_begin(const volatile void *word, bool crowded)
@@ -101,12 +123,7 @@ void xsc_stay_learn(const struct xsc_stay *stay)
     if (!try_learning()) {
         return;
     }
-    if (!n) {
-        __atomic_store_n(&process, xsc_port_process(), __ATOMIC_RELAXED);
-    }
-    xsc_costs_refresh();
-
-    const uint32_t now = xsc_costs_read(&costs);
+    const uint32_t now = refresh(&costs);
     uint32_t full = FULL;
 
     if (s->changes != now) {

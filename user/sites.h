@@ -20,6 +20,9 @@ struct xsc_stay {
     struct xsc_plan plan;
 };
 
+/* Measures the costs, if they have not been. False: another thread is learning, try again. */
+bool xsc_sites_measure(void);
+
 /* How to spend a wait for this word. crowded: the waiter must not keep its CPU. */
 struct xsc_stay xsc_stay_begin(const volatile void *word, bool crowded);
 

@@ -95,6 +95,28 @@ struct xsc_machine {
 /* As xsc_mechanism_read(). */
 XSC_API int xsc_machine_read(struct xsc_machine *out, size_t size);
 
+/*
+ * What leaving the CPU costs here, in ns: what parks (xsc/park.h) and events weigh watching against.
+ * Measured once, by a few short naps, and followed from then on as the process parks.
+ */
+struct xsc_park_costs {
+    uint32_t park_cpu_ns;     /* CPU time of going to sleep and waking up */
+    uint32_t park_latency_ns; /* from an unpark to the waiter's running */
+    uint32_t nap_cpu_ns;      /* CPU time of a timed sleep, */
+    uint32_t nap_late_ns;     /* how late it ends at least, */
+    uint32_t nap_jitter_ns;   /* and up to this much more */
+    uint32_t barrier_ns;      /* a membarrier(2), with the threads running now; 0: none is used */
+    uint32_t latency_weight; /* a ns of latency in tenths of one of CPU: XSC_PREFER, 100, 10 or 1 */
+    uint32_t reserved;
+};
+
+/*
+ * Decides as xsc_park_init(XSC_PARK_AUTO) does, and makes three barriers. Takes a millisecond the
+ * first time. As xsc_mechanism_read(); -EBUSY: another thread is
+ * measuring, or learning, at this moment. Thread-safe.
+ */
+XSC_API int xsc_park_costs_read(struct xsc_park_costs *out, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

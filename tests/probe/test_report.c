@@ -94,10 +94,16 @@ static const struct member machine_members[] = {{"arch", TEXT},
                                                 {"counter", OBJECT},
                                                 {"spin_hint_ns", NUMBER},
                                                 {"tight_looks", NUMBER},
+                                                {"leaving_the_cpu", OBJECT},
                                                 {"umwait_control", OBJECT | NOTHING},
                                                 {NULL, 0}};
 static const struct member counter_members[] = {
     {"trusted", BOOLEAN}, {"ticks_per_s", NUMBER}, {"source", TEXT}, {NULL, 0}};
+static const struct member leaving_members[] = {
+    {"park_cpu_ns", NUMBER},    {"park_latency_ns", NUMBER},
+    {"nap_cpu_ns", NUMBER},     {"nap_late_ns", NUMBER},
+    {"nap_jitter_ns", NUMBER},  {"barrier_ns", NUMBER | NOTHING},
+    {"latency_weight", NUMBER}, {NULL, 0}};
 static const struct member umwait_members[] = {{"c02_allowed", BOOLEAN | NOTHING},
                                                {"max_ticks", NUMBER | NOTHING},
                                                {"source", TEXT},
@@ -202,6 +208,7 @@ static cJSON *check_json(const char *text, int status)
     check_members(root, "root", root_members);
     check_members(get(root, "machine"), "machine", machine_members);
     check_members(get(get(root, "machine"), "counter"), "counter", counter_members);
+    check_members(get(get(root, "machine"), "leaving_the_cpu"), "leaving_the_cpu", leaving_members);
     check_members(get(get(root, "machine"), "umwait_control"), "umwait_control", umwait_members);
     check_members(get(root, "settings"), "settings", settings_members);
     check_members(get(root, "reasons"), "reasons", reasons_members);

@@ -183,6 +183,17 @@ static void probe_h(void)
     FIELD(xsc_machine, clock_source);
     FIELD(xsc_machine, umwait_source);
     END(xsc_machine);
+
+    STRUCT(xsc_park_costs);
+    FIELD(xsc_park_costs, park_cpu_ns);
+    FIELD(xsc_park_costs, park_latency_ns);
+    FIELD(xsc_park_costs, nap_cpu_ns);
+    FIELD(xsc_park_costs, nap_late_ns);
+    FIELD(xsc_park_costs, nap_jitter_ns);
+    FIELD(xsc_park_costs, barrier_ns);
+    FIELD(xsc_park_costs, latency_weight);
+    FIELD(xsc_park_costs, reserved);
+    END(xsc_park_costs);
 }
 
 int main(void)

@@ -199,7 +199,7 @@ static int setup(void **state)
     memset(xsc_parked, 0, sizeof(xsc_parked));
     memset(wide, 0, sizeof(wide));
     memset(relief, 0, sizeof(relief));
-    barrier_ns = 0;
+    takes_ns = 0;
     unsetenv("XSC_PARK");
     return 0;
 }

@@ -67,6 +67,16 @@ static void add_machine(cJSON *to, const struct findings *f)
     cJSON_AddNumberToObject(o, "spin_hint_ns", (double)m->relax_ps / 1000);
     add_number(o, "tight_looks", m->tight_looks);
 
+    cJSON *park = cJSON_AddObjectToObject(o, "leaving_the_cpu");
+
+    add_number(park, "park_cpu_ns", f->park.park_cpu_ns);
+    add_number(park, "park_latency_ns", f->park.park_latency_ns);
+    add_number(park, "nap_cpu_ns", f->park.nap_cpu_ns);
+    add_number(park, "nap_late_ns", f->park.nap_late_ns);
+    add_number(park, "nap_jitter_ns", f->park.nap_jitter_ns);
+    add_number_if(park, "barrier_ns", f->park.barrier_ns > 0, f->park.barrier_ns);
+    cJSON_AddNumberToObject(park, "latency_weight", (double)f->park.latency_weight / 10);
+
     if (!m->umwait_known && !*m->umwait_source) {
         cJSON_AddNullToObject(o, "umwait_control");
         return;

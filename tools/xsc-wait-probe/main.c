@@ -212,6 +212,9 @@ static enum exit_status find_out(const struct options *o, struct findings *f)
         xsc_machine_read(&f->machine, sizeof(f->machine))) {
         return complain(STATUS_NOT_VALIDATED, "the library does not answer");
     }
+    if (xsc_park_costs_read(&f->park, sizeof(f->park))) {
+        f->park = (struct xsc_park_costs){0};
+    }
     make_printable(f->chosen.refusal); /* may quote XSC_MECHANISM */
     if ((status = list_mechanisms(f))) {
         return status;

@@ -93,6 +93,19 @@ static void print_umwait(FILE *to, const struct xsc_machine *m)
     fact(to, "umwait", text);
 }
 
+static void print_park(FILE *to, const struct xsc_park_costs *p)
+{
+    char text[320], cpu[16], late[16], barrier[16];
+
+    if (!p->latency_weight) {
+        return;
+    }
+    snprintf(text, sizeof(text), "%s of CPU, back %s after its time; a membarrier, alone here, %s",
+             spoken(p->nap_cpu_ns, cpu), spoken(p->nap_late_ns + p->nap_jitter_ns / 2, late),
+             p->barrier_ns ? spoken(p->barrier_ns, barrier) : "is not to be had");
+    fact(to, "a sleep", text);
+}
+
 static void print_machine(FILE *to, const struct findings *f)
 {
     const struct xsc_machine *m = &f->machine;
@@ -115,6 +128,7 @@ static void print_machine(FILE *to, const struct findings *f)
              (double)m->relax_ps / 1e3, m->tight_looks);
     fact(to, "spin hint", text);
     print_umwait(to, m);
+    print_park(to, &f->park);
 
     if (f->storer >= 0) {
         snprintf(text, sizeof(text), "CPU %d waits, CPU %d stores (%s)", f->waiter, f->storer,

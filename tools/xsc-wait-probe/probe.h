@@ -53,7 +53,8 @@ struct result {
 
 struct findings {
     struct xsc_machine machine;
-    char cpu_model[96]; /* "" where nothing tells */
+    struct xsc_park_costs park; /* all 0: could not be read */
+    char cpu_model[96];         /* "" where nothing tells */
     char os[96];
     int waiter, storer;        /* CPUs; -1: wherever the OS put them */
     const char *cpus_relation; /* "two cores", ... */
