@@ -17,6 +17,10 @@ struct bench_question {
     const char *what; /* one line, for --list */
     bool two_cpus;
     bool takes_pauses;
+    bool takes_files; /* and --peers */
+
+    /* Before anything is printed: 0, or the exit code after one line on stderr. Or NULL. */
+    int (*prepare)(const struct bench_options *o);
 
     /* Measures, and fills in the report. o's CPUs are settled; rounds and iterations may be 0. */
     void (*run)(const struct bench_options *o);
@@ -29,7 +33,7 @@ struct bench_question {
 };
 
 extern const struct bench_question bench_fastpath, bench_handover, bench_first_wait, bench_watch,
-    bench_overshoot, bench_notify;
+    bench_overshoot, bench_notify, bench_replay;
 
 static inline unsigned bench_rounds(const struct bench_options *o, unsigned own)
 {

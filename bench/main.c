@@ -22,6 +22,9 @@
 static const struct bench_question *const questions[] = {
     &bench_fastpath, &bench_handover,  &bench_first_wait,
     &bench_watch,    &bench_overshoot, &bench_notify,
+#if defined(XSC_BENCH_REPLAY)
+    &bench_replay,
+#endif
 };
 
 #define N_QUESTIONS (sizeof(questions) / sizeof(questions[0]))
@@ -37,12 +40,15 @@ static void help(void)
 {
     puts("usage: xsc-wait-bench QUESTION [--rounds N] [--iterations N] [--cpus A,B] [--json]\n"
          "       xsc-wait-bench watch --pauses 1,2,4,10\n"
+         "       xsc-wait-bench replay [--peers A,B,...] [TRACE...]\n"
          "       xsc-wait-bench --list | --help | --version\n"
          "\n"
          "  --rounds N      how often every contender is measured, in turns\n"
          "  --iterations N  waits of each contender in a round (processes: first-wait)\n"
          "  --cpus A,B      CPUs to run on; else two on different cores\n"
          "  --pauses LIST   watch: compare spins with that many PAUSEs between two looks\n"
+         "  --peers LIST    replay: beside these only, like futex,sem_t\n"
+         "  TRACE           replay: a file of waits, one a line in ns, plain or gzip; - for stdin\n"
          "  --json          one JSON object instead of text\n"
          "\n"
          "Questions:");
@@ -137,6 +143,14 @@ static int run(const struct bench_question *q, struct bench_options *o)
     if (o->n_pauses && !q->takes_pauses) {
         return refuse("--pauses is for the question watch", EXIT_ARGUMENTS);
     }
+    if (o->n_files && !q->takes_files) {
+        snprintf(error, sizeof(error), "one question at a time: \"%.100s\" after \"%s\"",
+                 o->files[0], q->name);
+        return refuse(error, EXIT_ARGUMENTS);
+    }
+    if (o->peers && !q->takes_files) {
+        return refuse("--peers is for the question replay", EXIT_ARGUMENTS);
+    }
     if (o->json && !bench_report_has_json()) {
         return refuse("--json was not built in (it needs libcjson; build with -DXSC_JSON=ON)",
                       EXIT_ARGUMENTS);
@@ -150,6 +164,11 @@ static int run(const struct bench_question *q, struct bench_options *o)
         }
         q->child(o);
         return 0;
+    }
+    const int trouble = q->prepare ? q->prepare(o) : 0;
+
+    if (trouble) {
+        return trouble;
     }
     bench_start();
     bench_report_begin(q->name, o->json);

@@ -61,7 +61,12 @@ static int take_value(struct bench_options *o, const char *name, const char *val
 {
     uint64_t v, list[BENCH_MAX_PAUSES_LIST];
 
-    if (!strcmp(name, "--rounds")) {
+    if (!strcmp(name, "--peers")) {
+        if (!*value) {
+            return bad(error, size, name, value, "a list of peers, like futex,sem_t");
+        }
+        o->peers = value;
+    } else if (!strcmp(name, "--rounds")) {
         if (!number(value, 1, BENCH_MAX_ROUNDS, &v)) {
             return bad(error, size, name, value, "a number from 1 to 100000");
         }
@@ -98,7 +103,7 @@ static int take_value(struct bench_options *o, const char *name, const char *val
 static bool has_value(const char *arg)
 {
     return !strcmp(arg, "--rounds") || !strcmp(arg, "--iterations") || !strcmp(arg, "--cpus") ||
-           !strcmp(arg, "--pauses") || !strcmp(arg, "--child");
+           !strcmp(arg, "--pauses") || !strcmp(arg, "--peers") || !strcmp(arg, "--child");
 }
 
 int bench_options_parse(struct bench_options *o, int argc, char *const argv[], char *error,
@@ -125,12 +130,15 @@ int bench_options_parse(struct bench_options *o, int argc, char *const argv[], c
             o->action = BENCH_HELP;
         } else if (!strcmp(arg, "--version")) {
             o->action = BENCH_VERSION;
-        } else if (*arg == '-') {
+        } else if (*arg == '-' && arg[1]) {
             snprintf(error, size, "unknown option \"%s\"; --help lists them", arg);
             return -1;
         } else if (o->question) {
-            snprintf(error, size, "one question at a time: \"%s\" after \"%s\"", arg, o->question);
-            return -1;
+            if (o->n_files == BENCH_MAX_FILES) {
+                snprintf(error, size, "more than %u files", BENCH_MAX_FILES);
+                return -1;
+            }
+            o->files[o->n_files++] = arg;
         } else {
             o->question = arg;
         }

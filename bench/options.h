@@ -12,6 +12,7 @@
 #define BENCH_MAX_CPU 1023
 #define BENCH_MAX_PAUSES 1000u
 #define BENCH_MAX_PAUSES_LIST 8u
+#define BENCH_MAX_FILES 256u
 
 enum bench_action {
     BENCH_RUN,
@@ -29,6 +30,9 @@ struct bench_options {
     bool json;
     unsigned pauses[BENCH_MAX_PAUSES_LIST]; /* --pauses 1,2,4,10 */
     unsigned n_pauses;
+    const char *peers;                  /* --peers LIST; NULL: all */
+    const char *files[BENCH_MAX_FILES]; /* what follows the question */
+    unsigned n_files;
     int64_t child; /* internal, --child N: measure part N for a parent, print bare numbers; -1 */
 };
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# run-all.sh [xsc-wait-bench [DIRECTORY]]: every question with its default size, some two minutes
+# run-all.sh [xsc-wait-bench [DIRECTORY]]: every question with its default size, some three minutes
 # on a quiet machine. With a directory: as JSON, into QUESTION.json there, instead of text.
 set -eu
 
@@ -42,4 +42,5 @@ ask watch watch
 ask watch-pauses watch --pauses 1,2,4,10
 ask overshoot overshoot
 ask notify notify
+"$bench" --list | grep -q '^replay ' && ask replay replay
 exit $status

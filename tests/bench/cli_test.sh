@@ -62,7 +62,7 @@ command -v python3 >/dev/null || json=no
 
 cpus=$(nproc)
 for q in $questions; do
-    if [ "$cpus" -lt 2 ] && { [ "$q" = handover ] || [ "$q" = watch ]; }; then
+    if [ "$cpus" -lt 2 ] && { [ "$q" = handover ] || [ "$q" = watch ] || [ "$q" = replay ]; }; then
         ends 77 "$q" --rounds 1
         continue
     fi
@@ -101,6 +101,29 @@ if [ "$cpus" -ge 2 ]; then
         done
         taskset -c "$first" "$bench" fastpath --rounds 1 --iterations 10 >"$dir/out" 2>&1 ||
             fail "fastpath on one CPU: $(cat "$dir/out")"
+    fi
+fi
+
+# Traces and peers: what is wrong is told before anything is printed.
+if echo "$questions" | grep -q '^replay$'; then
+    refused replay --peers nonsense
+    refused replay --peers ''
+    refused replay "$dir/nothing"
+    printf '# waits\n2000\n\nabc\n' >"$dir/bad"
+    refused replay "$dir/bad"
+    grep -q "$dir/bad:4: " "$dir/err" || fail "a bad line is not told by its number: $(cat "$dir/err")"
+    refused handover --peers futex
+    refused handover "$dir/bad"
+    if [ "$cpus" -ge 2 ]; then
+        printf '2000\n90000\n7\n700000\n' | gzip >"$dir/waits.gz"
+        ends 0 replay --rounds 2 --iterations 9 "$dir/waits.gz" --peers futex,eventfd
+        grep -q '18 of the trace.s 4 waits' "$dir/out" || fail "replay does not say how much"
+        grep -q ' sem_t ' "$dir/out" && fail "replay measured a peer that was not named"
+        for who in xsc_park xsc_wait futex eventfd; do
+            grep -q "^  $who " "$dir/out" || fail "replay does not show $who"
+        done
+        gunzip <"$dir/waits.gz" | "$bench" replay - --rounds 1 --iterations 2 >"$dir/out" ||
+            fail "replay does not read standard input"
     fi
 fi
 

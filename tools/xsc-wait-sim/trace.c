@@ -9,13 +9,15 @@
 
 #define LINE_MAX_CHARS 4096
 
+const char *xsc_trace_program = "xsc-wait-sim";
+
 int xsc_trace_add(struct xsc_trace *t, uint64_t ns)
 {
     if ((t->n & (t->n - 1)) == 0) { /* full at powers of two */
         uint64_t *more = realloc(t->ns, (t->n ? t->n * 2 : 1) * sizeof(*more));
 
         if (!more) {
-            fprintf(stderr, "xsc-wait-sim: out of memory\n");
+            fprintf(stderr, "%s: out of memory\n", xsc_trace_program);
             return -1;
         }
         t->ns = more;
@@ -53,7 +55,7 @@ static const char *parse(const char *s, uint64_t *ns)
 
 static int complain(const char *name, size_t line, const char *what)
 {
-    fprintf(stderr, "xsc-wait-sim: %s:%zu: %s\n", name, line, what);
+    fprintf(stderr, "%s: %s:%zu: %s\n", xsc_trace_program, name, line, what);
     return -1;
 }
 
@@ -106,7 +108,7 @@ int xsc_trace_read(struct xsc_trace *t, const char *path)
 
     *t = (struct xsc_trace){.name = strdup(in ? "standard input" : path)};
     if (!f || !t->name) {
-        fprintf(stderr, "xsc-wait-sim: %s: %s\n", path, strerror(errno ? errno : ENOMEM));
+        fprintf(stderr, "%s: %s: %s\n", xsc_trace_program, path, strerror(errno ? errno : ENOMEM));
         if (f) {
             gzclose(f);
         }

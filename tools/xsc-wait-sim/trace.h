@@ -15,6 +15,9 @@ struct xsc_trace {
     size_t n;
 };
 
+/* What complaints begin with: "xsc-wait-sim", unless set. */
+extern const char *xsc_trace_program;
+
 /*
  * Reads a trace: one wait a line, in ns; empty lines and lines that begin with '#' are
  * skipped; plain or gzip; "-" is standard input. Returns 0, or -1 after one line on

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The library, twice: with a writer that unparks, and for a word whose writer only stores. */
+#include "bench/replay.h"
+
+#include <xsc/park.h>
+#include <xsc/wait.h>
+
+static uint32_t parked __attribute__((aligned(128)));
+static uint32_t plain __attribute__((aligned(128)));
+
+static void park(uint32_t seen)
+{
+    xsc_park_u32(&parked, seen, XSC_FOREVER);
+}
+
+static void unpark(uint32_t news)
+{
+    __atomic_store_n(&parked, news, __ATOMIC_RELEASE);
+    xsc_unpark_one(&parked);
+}
+
+static void watch(uint32_t seen)
+{
+    xsc_wait_u32(&plain, seen, XSC_FOREVER);
+}
+
+static void store(uint32_t news)
+{
+    __atomic_store_n(&plain, news, __ATOMIC_RELEASE);
+}
+
+const struct replay_peer replay_park = {NULL, park, unpark};
+const struct replay_peer replay_wait = {NULL, watch, store};

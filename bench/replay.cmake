@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# The question replay and its peers, each where it is to be had; the report says which were not.
+
+target_sources(xsc-wait-bench PRIVATE replay.c peers/replay_xsc.c peers/replay_bare.c
+                                      peers/replay_posix.c
+                                      "${PROJECT_SOURCE_DIR}/tools/xsc-wait-sim/trace.c")
+target_compile_definitions(xsc-wait-bench PRIVATE XSC_BENCH_REPLAY)
+set_source_files_properties("${PROJECT_SOURCE_DIR}/tools/xsc-wait-sim/trace.c"
+                            PROPERTIES COMPILE_DEFINITIONS _GNU_SOURCE)
+target_include_directories(xsc-wait-bench SYSTEM PRIVATE "${XSC_ZLIB_INCLUDE}")
+target_link_libraries(xsc-wait-bench PRIVATE "${XSC_ZLIB_LIBRARY}")
+
+# replay_peer(SYMBOL SOURCE LIBRARY...)
+function(replay_peer symbol source)
+    target_compile_definitions(xsc-wait-bench PRIVATE XSC_BENCH_${symbol})
+    target_sources(xsc-wait-bench PRIVATE peers/${source})
+    target_link_libraries(xsc-wait-bench PRIVATE ${ARGN})
+endfunction()
+
+if(XSC_CK_INCLUDE AND XSC_CK_LIBRARY)
+    replay_peer(CK replay_ck_ec.c)
+endif()
+find_path(XSC_NSYNC_INCLUDE nsync.h)
+find_library(XSC_NSYNC_LIBRARY nsync)
+mark_as_advanced(XSC_NSYNC_INCLUDE XSC_NSYNC_LIBRARY)
+if(XSC_NSYNC_INCLUDE AND XSC_NSYNC_LIBRARY)
+    replay_peer(NSYNC replay_nsync.c "${XSC_NSYNC_LIBRARY}")
+endif()
+if(CMAKE_CXX_COMPILER)
+    replay_peer(STD_ATOMIC replay_std_atomic.cpp)
+    find_package(absl QUIET)
+    if(absl_FOUND)
+        replay_peer(ABSEIL replay_abseil.cpp absl::synchronization)
+    endif()
+    find_package(TBB QUIET)
+    if(TBB_FOUND)
+        replay_peer(ONETBB replay_onetbb.cpp TBB::tbb)
+    endif()
+endif()
