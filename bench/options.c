@@ -130,7 +130,7 @@ int bench_options_parse(struct bench_options *o, int argc, char *const argv[], c
             o->action = BENCH_HELP;
         } else if (!strcmp(arg, "--version")) {
             o->action = BENCH_VERSION;
-        } else if (*arg == '-' && arg[1]) {
+        } else if (*arg == '-' && (arg[1] || !o->question)) {
             snprintf(error, size, "unknown option \"%s\"; --help lists them", arg);
             return -1;
         } else if (o->question) {

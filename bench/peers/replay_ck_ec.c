@@ -38,7 +38,10 @@ static struct ck_ec32 count __attribute__((aligned(128)));
 
 static void wait_for(uint32_t seen)
 {
-    ck_ec32_wait(&count, &mode, seen, NULL);
+    /* It was seen to come back with the count unchanged (0.7.1, first long waits of a process). */
+    while (ck_ec32_value(&count) == seen) {
+        ck_ec32_wait(&count, &mode, seen, NULL);
+    }
 }
 
 static void post(uint32_t news)

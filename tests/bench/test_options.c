@@ -10,7 +10,7 @@
 
 #include "bench/options.h"
 
-#define MAX_ARGS 16
+#define MAX_ARGS 24
 
 static char error[200];
 
@@ -54,7 +54,7 @@ static void everything_given(void **state)
 
     (void)state;
     assert_int_equal(parse(&o, "--json watch --rounds 100000 --iterations 100000000 --cpus 3,0 "
-                               "--pauses 1,2,4,1000 --child 7"),
+                               "--pauses 1,2,4,1000 --child 7 --peers futex,sem_t one -"),
                      0);
     assert_string_equal(o.question, "watch");
     assert_int_equal(o.rounds, 100000);
@@ -65,6 +65,10 @@ static void everything_given(void **state)
     assert_int_equal(o.pauses[0], 1);
     assert_int_equal(o.pauses[3], 1000);
     assert_int_equal(o.child, 7);
+    assert_string_equal(o.peers, "futex,sem_t");
+    assert_int_equal(o.n_files, 2);
+    assert_string_equal(o.files[0], "one");
+    assert_string_equal(o.files[1], "-");
     assert_true(o.json);
 }
 
@@ -88,7 +92,9 @@ static void refused(void **state)
     static const char *const lines[] = {
         "",
         "--json",
-        "a b",
+        "a --peers",
+        "a --peers ''",
+        "a --rounds b",
         "--verbose a",
         "-",
         "-j a",
@@ -144,6 +150,21 @@ static void refused(void **state)
     }
 }
 
+static void as_many_files_as_there_is_room_for(void **state)
+{
+    char *argv[2 + BENCH_MAX_FILES + 1] = {"xsc-wait-bench", "replay"};
+    struct bench_options o;
+
+    (void)state;
+    for (unsigned i = 2; i < sizeof(argv) / sizeof(argv[0]); i++) {
+        argv[i] = "trace";
+    }
+    assert_int_equal(bench_options_parse(&o, 2 + BENCH_MAX_FILES, argv, error, sizeof(error)), 0);
+    assert_int_equal(o.n_files, BENCH_MAX_FILES);
+    assert_int_equal(bench_options_parse(&o, 3 + BENCH_MAX_FILES, argv, error, sizeof(error)), -1);
+    assert_non_null(strstr(error, "256"));
+}
+
 static void says_what_is_wrong(void **state)
 {
     struct bench_options o;
@@ -163,6 +184,7 @@ int main(void)
         cmocka_unit_test(everything_given),
         cmocka_unit_test(actions_need_no_question),
         cmocka_unit_test(refused),
+        cmocka_unit_test(as_many_files_as_there_is_room_for),
         cmocka_unit_test(says_what_is_wrong),
     };
 
