@@ -135,19 +135,27 @@ static int set_of(int cpu, cpu_set_t *set)
 }
 
 /*
- * Where the peer is to run; false: where it is. A waiter pinned to one CPU would hand that
- * on, and beside the peer on its only CPU no monitor can be proven: so it gets all the process's.
+ * Where the peer is to run; false: where it is. Not on the waiter's own CPU, where a scheduler
+ * with threads enough leaves it and no monitor can be proven. A waiter pinned to one CPU would
+ * hand that on: its peer gets the process's others.
  */
 static bool peer_set(cpu_set_t *set)
 {
     if (storer_cpu >= 0) {
         return !set_of(storer_cpu, set);
     }
-    if (sched_getaffinity(0, sizeof(*set), set) || CPU_COUNT(set) > 1) {
+    if (sched_getaffinity(0, sizeof(*set), set)) {
         return false;
     }
-    *set = *xsc_process_cpus();
-    return true;
+    if (CPU_COUNT(set) == 1) {
+        *set = *xsc_process_cpus();
+    }
+    const int here = sched_getcpu();
+
+    if (here >= 0 && here < CPU_SETSIZE) {
+        CPU_CLR((size_t)here, set);
+    }
+    return CPU_COUNT(set) > 0;
 }
 
 void xsc_peer_place_tid(int tid)

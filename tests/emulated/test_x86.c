@@ -23,6 +23,7 @@
 #include "harness.h"
 #include "insn_emu.h"
 #include "user/library.h"
+#include "user/peer.h"
 
 /* ------------------------------------------------------------------------- operands ---- */
 
@@ -209,6 +210,14 @@ static bool be_emulated(unsigned which)
     return true;
 }
 
+/* Why UMWAIT is not used, if it is not. */
+static const char *said_of_umwait(void)
+{
+    static struct xsc_mechanism_info info;
+
+    return xsc_mechanism_read(0, &info, sizeof(info)) ? "unknown" : info.reason;
+}
+
 static void goes_bad(void *arg)
 {
     pthread_t thread;
@@ -219,7 +228,8 @@ static void goes_bad(void *arg)
         return;
     }
     pthread_create(&thread, NULL, answer_slowly, NULL);
-    check(until_shown("UMWAIT", XSC_ACTIVE, &s), "UMWAIT is chosen and waits: %s", s.choice_reason);
+    check(until_shown("UMWAIT", XSC_ACTIVE, &s), "UMWAIT is chosen and waits: %s; %s",
+          s.choice_reason, said_of_umwait());
     insn_emu_set_fault(EMU_NEVER_WAKES);
     check(until_shown("UMWAIT", XSC_DEGRADED, &s), "it stops to wake: %s", s.fail_reason);
     insn_emu_set_fault(0);
@@ -276,11 +286,45 @@ static void late_comer(void *arg)
     __atomic_store_n(&hold.word, 1, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);
     if (strcmp(mechanism_in_use(), "UMWAIT")) {
-        skipped("this machine is too busy for UMWAIT to be proven: %s", mechanism_in_use());
+        skipped("this machine is too busy for UMWAIT to be proven: %s", said_of_umwait());
         return;
     }
     check(umwaits > 0, "%llu UMWAITs by a wait that is older than the choice of %s",
           (unsigned long long)umwaits, mechanism_in_use());
+}
+
+/* ------------------------------------------------------------------- the trial's peer ---- */
+
+static void *hold_still(void *gone)
+{
+    while (!__atomic_load_n((uint32_t *)gone, __ATOMIC_ACQUIRE)) {
+        sleep_ns(NS_PER_MS);
+    }
+    return NULL;
+}
+
+/* Where a trial's peer is put: beside the waiter on its CPU no monitor could be proven. */
+static void peer_elsewhere(void *arg)
+{
+    uint32_t gone = 0;
+    pthread_t thread;
+    cpu_set_t set;
+
+    (void)arg;
+    if (cpus_allowed() < 2) {
+        skipped("a peer elsewhere needs two CPUs that this process may use");
+        return;
+    }
+    xsc_init(NULL);
+    CPU_ZERO(&set);
+    pthread_create(&thread, NULL, hold_still, &gone);
+    check(pin_to_nth(1), "the waiter is pinned to a CPU");
+    xsc_peer_place_thread(thread);
+    pthread_getaffinity_np(thread, sizeof(set), &set);
+    check(CPU_COUNT(&set) > 0 && !CPU_ISSET((size_t)sched_getcpu(), &set),
+          "a trial's peer may run on %d CPUs, and not on the waiter's", CPU_COUNT(&set));
+    __atomic_store_n(&gone, 1, __ATOMIC_RELEASE);
+    pthread_join(thread, NULL);
 }
 
 int main(void)
@@ -294,6 +338,7 @@ int main(void)
     setenv("XSC_TEST_FEATURES", "waitpkg", 1);
     in_child("operands", NULL, 60, operands, NULL);
     in_child("goes bad", NULL, 300, goes_bad, NULL);
+    in_child("peer elsewhere", NULL, 60, peer_elsewhere, NULL);
     in_child("late comer", NULL, 60, late_comer, NULL);
     return harness_end();
 }
