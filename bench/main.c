@@ -20,8 +20,8 @@
 #define EXIT_ARGUMENTS 2
 
 static const struct bench_question *const questions[] = {
-    &bench_fastpath, &bench_handover,  &bench_first_wait,
-    &bench_watch,    &bench_overshoot, &bench_notify,
+    &bench_fastpath, &bench_handover,  &bench_first_wait, &bench_watch,
+    &bench_any,      &bench_overshoot, &bench_notify,
 #if defined(XSC_BENCH_REPLAY)
     &bench_replay,
 #endif

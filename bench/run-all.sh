@@ -40,6 +40,7 @@ ask handover handover
 ask first-wait first-wait
 ask watch watch
 ask watch-pauses watch --pauses 1,2,4,10
+ask any any
 ask overshoot overshoot
 ask notify notify
 "$bench" --list | grep -q '^replay ' && ask replay replay

@@ -2,6 +2,7 @@
 # The library's sources: the freestanding core, and one port of it to an operating system.
 
 set(XSC_CORE_SOURCES
+    core/any.c
     core/clock.c
     core/health.c
     core/histogram.c

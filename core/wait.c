@@ -23,6 +23,7 @@
 
 #include <stddef.h>
 
+#include "core/any.h"
 #include "core/health.h"
 #include "core/mechanism.h"
 #include "core/port.h"
@@ -110,18 +111,21 @@ static void ran_out(struct xsc_counts *n, const struct watcher *by, uint64_t ove
     }
 }
 
-/* Watches until the condition is met or ticks, *at now, reach end. Moves *at on. */
-static bool watch_slice(const struct watcher *by, const struct xsc_watch *w, uint64_t *at,
-                        uint64_t end, struct xsc_counts *n, bool *late)
+/* Watches until a condition is met or ticks, *at now, reach end. Moves *at on. */
+static bool watch_slice(const struct watcher *by, const struct xsc_watch *w,
+                        struct xsc_watching *how, uint64_t *at, uint64_t end, struct xsc_counts *n,
+                        bool *late)
 {
     const struct xsc_clock *clock = by->ctx->clock;
-    const bool monitor = by->mech->traits & XSC_MONITOR;
+    const bool one = how->n == 1, monitor = one && by->mech->traits & XSC_MONITOR;
     const uint64_t start = *at;
 
     for (;;) {
         const uint64_t from = *at;
-        const enum xsc_woke woke = by->mech->wait(by->ctx, w, end, at);
-        const bool met = woke == XSC_WOKE_MET || xsc_watch_met(w);
+        const enum xsc_woke woke = one ? by->mech->wait(by->ctx, w, end, at)
+                                       : xsc_any_wait(by->mech, by->ctx, w, how->n, &how->met, end,
+                                                      at);
+        const bool met = woke == XSC_WOKE_MET || (one && xsc_watch_met(w));
 
         if (monitor) {
             *at = clock->ticks();
@@ -179,8 +183,8 @@ static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_wat
             slice_ns = deadline_ns - now_ns;
         }
         from = now;
-        met = watch_slice(&by, w, &now, now + xsc_to_ticks(by.ctx->clock, slice_ns) + 1, &slot->n,
-                          &late);
+        met = watch_slice(&by, w, how, &now, now + xsc_to_ticks(by.ctx->clock, slice_ns) + 1,
+                          &slot->n, &late);
         if (met) {
             break;
         }
@@ -254,7 +258,7 @@ enum xsc_end xsc_core_watch(struct xsc_engine *e, const struct xsc_watch *w, uin
 enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint64_t timeout_ns,
                            const char *(*asked)(void))
 {
-    struct xsc_watching how = {asked, false, 0};
+    struct xsc_watching how = {.asked = asked, .n = 1};
     uint64_t spun_ns = 0;
 
     if (xsc_watch_met(w)) {
@@ -269,4 +273,26 @@ enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint
     /* The timeout began before the spin, which took spun_ns at least. */
     return xsc_core_watch(e, w, timeout_ns == XSC_FOREVER ? XSC_FOREVER : timeout_ns - spun_ns,
                           &how);
+}
+
+/* No tight spin: to look at many words takes long enough for the clock to be read beside it. */
+enum xsc_end xsc_core_wait_any(struct xsc_engine *e, const struct xsc_watch *w, uint32_t n,
+                               uint64_t timeout_ns, const char *(*asked)(void), uint32_t *which)
+{
+    struct xsc_watching how = {.asked = asked, .n = n};
+
+    if (n == 1) {
+        *which = 0;
+        return xsc_core_wait(e, w, timeout_ns, asked);
+    }
+    if (xsc_any_met(w, n, which)) {
+        return XSC_MET;
+    }
+    if (!timeout_ns) {
+        return XSC_TIMED_OUT;
+    }
+    const enum xsc_end end = xsc_core_watch(e, w, timeout_ns, &how);
+
+    *which = how.met;
+    return end;
 }

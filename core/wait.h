@@ -19,6 +19,10 @@ enum xsc_end {
 enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint64_t timeout_ns,
                            const char *(*asked)(void));
 
+/* Until one of n conditions holds: *which, the first that was seen to. n >= 1. */
+enum xsc_end xsc_core_wait_any(struct xsc_engine *e, const struct xsc_watch *w, uint32_t n,
+                               uint64_t timeout_ns, const char *(*asked)(void), uint32_t *which);
+
 /*
  * Its two parts, for those who decide in between. xsc_core_spin(): the tight spin of about 1 us;
  * true when the condition was met in it. *spun_ns: what it took at least, or 0.
@@ -28,6 +32,8 @@ bool xsc_core_spin(struct xsc_engine *e, const struct xsc_watch *w, uint64_t *sp
 struct xsc_watching {
     const char *(*asked)(void); /* see xsc_engine_choose() */
     bool again;                 /* in: part of a wait that has been counted already */
+    uint32_t n;                 /* in: words; w is the first of them */
+    uint32_t met;               /* out: which of them, where n > 1 */
     uint64_t took_ns;           /* out: from its start to the look that met, or to its end */
 };
 

@@ -21,12 +21,13 @@
 #include "core/watch.h"
 
 enum xsc_trait {
-    XSC_MONITOR = 1u << 0,    /* the hardware watches: the awaited store itself ends the wait */
-    XSC_POLL = 1u << 1,       /* ends because the word is looked at again; coherence is enough */
-    XSC_DEADLINE = 1u << 2,   /* the hardware takes a deadline and ends the wait at it */
-    XSC_NEEDS_WAKE = 1u << 3, /* only a writer that calls wake() ends it: not for plain stores */
-    XSC_MAY_FAULT = 1u << 4,  /* could raise SIGILL where the OS or a hypervisor hides it */
-    XSC_LEAVES_CPU = 1u << 5, /* lets other threads run meanwhile */
+    XSC_MONITOR = 1u << 0,      /* the hardware watches: the awaited store itself ends the wait */
+    XSC_POLL = 1u << 1,         /* ends because the word is looked at again; coherence is enough */
+    XSC_DEADLINE = 1u << 2,     /* the hardware takes a deadline and ends the wait at it */
+    XSC_NEEDS_WAKE = 1u << 3,   /* only a writer that calls wake() ends it: not for plain stores */
+    XSC_MAY_FAULT = 1u << 4,    /* could raise SIGILL where the OS or a hypervisor hides it */
+    XSC_LEAVES_CPU = 1u << 5,   /* lets other threads run meanwhile */
+    XSC_WATCHES_LINE = 1u << 6, /* a store anywhere in the word's cache line ends the wait */
 };
 
 enum xsc_presence {

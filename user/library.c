@@ -43,6 +43,24 @@ int xsc_wait_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
                : -ETIMEDOUT;
 }
 
+int xsc_wait_any(const struct xsc_watch *watches, size_t n, uint64_t timeout_ns)
+{
+    uint32_t which = 0;
+
+    if (!watches || !n || n > INT32_MAX) {
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!xsc_watch_valid(&watches[i])) {
+            return -EINVAL;
+        }
+    }
+    return xsc_core_wait_any(&xsc_library, watches, (uint32_t)n, timeout_ns,
+                             xsc_asked_by_environment, &which) == XSC_MET
+               ? (int)which
+               : -ETIMEDOUT;
+}
+
 int xsc_init(const struct xsc_config *config)
 {
     if (config && config->size != sizeof(*config)) {

@@ -112,6 +112,23 @@ XSC_API XSC_INLINE int xsc_wait_reached_u64(const volatile uint64_t *word, uint6
                                             uint64_t timeout_ns);
 
 /*
+ * Waits until one of the conditions of n watches holds, and returns its index; the lowest, where
+ * several are seen to hold at once. -EINVAL also where n is 0 or more than INT_MAX.
+ *
+ * A monitor holds one cache line. What is done for n > 1: all words are looked at, then one is
+ * watched for 2 us at most, another each time, so that a store to any of them is seen 2 us later
+ * at the most. UMWAIT and MWAITX rest for up to 20 us where all words lie in one 64-byte line, for
+ * then any store to it ends the rest: put words that are awaited together there. WFE and WRS.STO
+ * take no deadline and are not used; there the words are polled. Each look costs a load a word.
+ */
+XSC_API int xsc_wait_any(const struct xsc_watch *watches, size_t n, uint64_t timeout_ns);
+
+/* A watch for xsc_wait_any(): until *word != old, an integer of 1, 2, 4 or 8 bytes. */
+#define XSC_WATCH(word_, old_)                                                                     \
+    ((struct xsc_watch){(word_), (uint64_t)(old_)&UINT64_MAX >> (64 - 8 * sizeof(*(word_))),       \
+                        UINT64_MAX, sizeof(*(word_)), XSC_UNTIL_NOT})
+
+/*
  * How the library shall choose. Not needed: the first slow wait chooses by itself, with
  * XSC_MECHANISM from the environment (ignored in set-user-ID programs) as its only advice.
  * Calling xsc_init() first moves that work out of the first wait and tells of mistakes.

@@ -239,6 +239,51 @@ static void stored(void *arg)
     check_stats("after stores");
 }
 
+/* ------------------------------------------------------------------------ several words ---- */
+
+static void any_of(struct line *words, uint32_t n)
+{
+    struct xsc_watch watches[5];
+
+    for (uint32_t i = 0; i < n; i++) {
+        watches[i] = XSC_WATCH(&words[i].word, words[i].word);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct delayed later = {&words[i].word, 4, words[i].word + 1, SOON_NS};
+        pthread_t thread;
+
+        pthread_create(&thread, NULL, store_later, &later);
+        const int got = xsc_wait_any(watches, n, LOST_NS);
+
+        pthread_join(thread, NULL);
+        expect(got == (int)i, "of %u words, number %u was stored to: %d", n, i, got);
+        expect(xsc_wait_any(watches, n, 0) == (int)i, "and is so still");
+        watches[i].value = words[i].word;
+        expect(xsc_wait_any(watches, n, 0) == -ETIMEDOUT, "until it is awaited anew");
+    }
+}
+
+static void any(void *arg)
+{
+    static struct line apart[5];
+    const volatile int8_t small = -1;
+    const volatile int64_t large = -1;
+    const struct xsc_watch both[] = {XSC_WATCH(&small, -1), XSC_WATCH(&large, -1)};
+    struct xsc_watch bad[] = {both[0], {NULL, 0, 1, 4, XSC_UNTIL_NOT}};
+
+    (void)arg;
+    for (uint32_t n = 1; n <= 5; n++) {
+        any_of(apart, n);
+    }
+    check(true, "any of several words ended a wait, by its own number");
+    check(xsc_wait_any(both, 2, 1000000) == -ETIMEDOUT, "signed words, unchanged");
+    check(xsc_wait_any(NULL, 1, 0) == -EINVAL && xsc_wait_any(both, 0, 0) == -EINVAL &&
+              xsc_wait_any(both, (size_t)INT32_MAX + 1, 0) == -EINVAL &&
+              xsc_wait_any(bad, 2, 0) == -EINVAL && xsc_wait_any(bad, 1, 0) == -ETIMEDOUT,
+          "none, too many, or one that is no watch");
+    check_stats("after waits for any");
+}
+
 /* -------------------------------------------------------------------------- deadlines ---- */
 
 static void deadlines(void *arg)
@@ -382,6 +427,7 @@ void selftest_api(void)
     in_child("bad watches", NULL, 60, bad_watches, NULL);
     in_child("generic", NULL, 60, generic, NULL);
     in_child("stored", NULL, 120, stored, NULL);
+    in_child("several words", NULL, 120, any, NULL);
     in_child("deadlines", NULL, 60, deadlines, NULL);
     in_child("endless", NULL, 120, endless, NULL);
     in_child("neighbours", NULL, 60, neighbours, NULL);
