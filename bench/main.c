@@ -22,6 +22,9 @@
 static const struct bench_question *const questions[] = {
     &bench_fastpath, &bench_handover,  &bench_first_wait, &bench_watch,
     &bench_any,      &bench_overshoot, &bench_notify,
+#if defined(__linux__)
+    &bench_one_cpu,
+#endif
 #if defined(XSC_BENCH_REPLAY)
     &bench_replay,
 #endif

@@ -42,6 +42,7 @@ ask watch watch
 ask watch-pauses watch --pauses 1,2,4,10
 ask any any
 ask overshoot overshoot
+"$bench" --list | grep -q '^one-cpu ' && ask one-cpu one-cpu
 ask notify notify
 "$bench" --list | grep -q '^replay ' && ask replay replay
 exit $status

@@ -18,7 +18,8 @@
 #define CROWDED 16384u                 /* a quarter of the watches starved, out of 65536, */
 #define STARVED_SHIFT 3                /* of the last 2^3 or so */
 #define LONGEST (1ull << 50)           /* in the accounts. 13 days; keeps sums within 64 bits */
-#define CROWDED_RETRY 32u              /* each so many waits one watches all the same */
+#define CROWDED_RETRY 32u              /* each so many waits one watches all the same, */
+#define CROWDED_DOUBLE 3u              /* twice as many after each that starved, so often */
 
 /* ------------------------------------------------------------------------ the accounts ---- */
 
@@ -286,10 +287,23 @@ static bool taken_as_crowded(struct xsc_site *s)
     if (get(&s->starved) < CROWDED) {
         return false;
     }
-    const uint32_t waits = get(&s->crowded) + 1;
+    const uint32_t left = get(&s->crowded);
 
-    set(&s->crowded, waits);
-    return waits % CROWDED_RETRY != 0;
+    set(&s->crowded, left ? left - 1 : CROWDED_RETRY << get(&s->confirmed));
+    return left != 0;
+}
+
+/* What a watch has shown. */
+static void judge_crowd(struct xsc_site *s, bool starved)
+{
+    const uint32_t share = get(&s->starved), confirmed = get(&s->confirmed);
+
+    set(&s->starved, share - (share >> STARVED_SHIFT) + (starved ? 65536u >> STARVED_SHIFT : 0));
+    if (!starved) {
+        set(&s->confirmed, 0);
+    } else if (share >= CROWDED && confirmed < CROWDED_DOUBLE) {
+        set(&s->confirmed, confirmed + 1);
+    }
 }
 
 struct xsc_plan xsc_site_plan(struct xsc_site *site, const struct xsc_costs *costs, bool crowded)
@@ -327,10 +341,7 @@ void xsc_site_learn(struct xsc_site *site, const struct xsc_costs *costs,
         return;
     }
     if (plan->watch_ns || plan->nap_ns != XSC_NEVER) {
-        const uint32_t share = get(&site->starved);
-
-        set(&site->starved,
-            share - (share >> STARVED_SHIFT) + (starved ? 65536u >> STARVED_SHIFT : 0));
+        judge_crowd(site, starved);
     }
     learn(site, costs, plan, ns < LONGEST ? ns : LONGEST, scratch);
     publish(site, costs);

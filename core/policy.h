@@ -25,8 +25,9 @@
  * allowed or online; more runnable threads than CPUs), and by `starved` afterwards when it
  * finds out: the watch was interrupted for longer than an interrupt takes (two looks
  * at the clock far apart, or an involuntary context switch counted) and the event was there
- * when it went on. A site where a quarter of the recent watches were starved is taken to be
- * crowded, but for every 32nd wait, which finds out whether it still is.
+ * when it went on, or the waker ran on the waiter's own CPU as soon as the waiter had left it. A
+ * site where a quarter of the recent watches were starved is taken to be crowded, but for every
+ * 32nd wait, which finds out whether it still is; up to every 256th where it always was.
  */
 #ifndef XSC_CORE_POLICY_H
 #define XSC_CORE_POLICY_H
@@ -57,14 +58,15 @@ struct xsc_learned {
 #define XSC_LEARNED (XSC_CLASSES + 2) /* all, each class, recent */
 
 /*
- * Zeroed is new. All members are the policy's own. The first four are read and written by
+ * Zeroed is new. All members are the policy's own. The first five are read and written by
  * any thread (relaxed atomics); the others by the one that has set busy.
  */
 struct xsc_site {
     uint32_t busy;              /* a thread is learning here: another's wait is not learned from */
     uint32_t adviser;           /* of the next wait: enum xsc_adviser + 1; 0: new */
     uint32_t starved;           /* share of starved watches, 65536 = all */
-    uint32_t crowded;           /* waits since the site was taken to be crowded */
+    uint32_t crowded;           /* waits until one watches all the same */
+    uint32_t confirmed;         /* how often in a row that one starved, up to a limit */
     struct xsc_short_plan next; /* the adviser's plan, where it was learned; also atomic */
     uint32_t bounds[XSC_CLASSES - 1]; /* between the classes, codes */
     uint32_t last_class;              /* the class of the last wait */

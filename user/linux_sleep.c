@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -49,6 +50,11 @@ void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
 
     syscall(FUTEX_CALL, word, op, expected, bounded ? &until : NULL, NULL, bits);
     errno = saved;
+}
+
+int xsc_this_cpu(void)
+{
+    return sched_getcpu(); /* no system call where the C library registers rseq(2), or has a vDSO */
 }
 
 void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)

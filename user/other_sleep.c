@@ -42,6 +42,11 @@ uint64_t xsc_slack(uint64_t ns)
     return 0;
 }
 
+int xsc_this_cpu(void)
+{
+    return -1;
+}
+
 void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
 {
     (void)word;

@@ -33,6 +33,9 @@ bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t d
  */
 uint64_t xsc_slack(uint64_t ns);
 
+/* The CPU that this thread runs on, or ran on a moment ago; -1 where that can't be told. */
+int xsc_this_cpu(void);
+
 /* Wakes at most count of those who sleep for that word and one of bits. */
 void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared);
 

@@ -19,7 +19,10 @@
  * that shares its stamp) the time it ran again less what waking takes.
  *
  * STARVED. Back from a watch much later than the plan's end, with the event there: it had lost its
- * CPU, which is the sign that watching keeps somebody else from running.
+ * CPU, which is the sign that watching keeps somebody else from running. Or watched for nothing,
+ * slept, and woken at once by a thread on the CPU that had just become free: it had been ready to
+ * run, and we were in its way. Who came later is no evidence: had we watched on, it might have run
+ * elsewhere, and came to this CPU because we had left it.
  *
  * CROWDED. One CPU; or more threads of this process watching than there are CPUs. Whoever is to
  * wake us needs one, so we leave ours at once. A child forked meanwhile inherits the count of its
@@ -42,16 +45,25 @@
 #define SPIN_NS 1000u         /* the tight spin, about */
 #define SPIN_TIMEOUT_NS 4000u /* a timeout this short would notice it */
 #define STARVED_NS 500000u    /* shorter than a time slice, longer than any interrupt */
-#define CPU_EVERY 8u          /* one sleep in so many has its CPU time measured: two system calls */
+#define CPU_EVERY 8u   /* one sleep in so many has its CPU time measured: two system calls, */
+#define CPU_LATER 64u  /* one in so many after the first */
+#define CPU_FIRST 256u /* so many */
+#define READY_NS 5000u /* who wakes us so soon had been ready, but for a CPU */
 
 /* ------------------------------------------------------------------------- the stamps ---- */
 
-/* When a word was last unparked, by the OS clock: one a bucket, so it is a hint and no more. */
-static uint64_t woken_at[XSC_PARK_BUCKETS];
+/* When a word was last unparked, by the OS clock, and on which CPU: a hint and no more. */
+static struct {
+    uint64_t at;
+    int cpu;
+} woken[XSC_PARK_BUCKETS];
 
 void xsc_stamp_wake(const volatile void *word)
 {
-    __atomic_store_n(&woken_at[xsc_park_bucket(word)], xsc_port_now_ns(), __ATOMIC_RELAXED);
+    const uint32_t b = xsc_park_bucket(word);
+
+    __atomic_store_n(&woken[b].cpu, xsc_this_cpu(), __ATOMIC_RELAXED);
+    __atomic_store_n(&woken[b].at, xsc_port_now_ns(), __ATOMIC_RELAXED);
 }
 
 /* ------------------------------------------------------------------------ one wait ---- */
@@ -63,6 +75,7 @@ struct stay {
     struct xsc_stay site;
     uint64_t start_ns, deadline_ns;
     bool watched, slept;
+    bool in_the_way; /* the waker ran as soon as we had left it our CPU */
 };
 
 static uint32_t watching; /* threads, now */
@@ -90,19 +103,27 @@ static bool watch_until(struct stay *s, uint64_t from_ns, uint64_t end_ns, uint6
     return met;
 }
 
+static bool to_be_measured(void)
+{
+    static uint32_t sleeps;
+    const uint32_t n = __atomic_add_fetch(&sleeps, 1, __ATOMIC_RELAXED);
+
+    return n % (n < CPU_FIRST ? CPU_EVERY : CPU_LATER) == 0;
+}
+
 /* Sleeps until until_ns of the OS clock at most, and learns from it what sleeping costs. */
 static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
 {
-    static uint32_t sleeps;
-    const bool measured = __atomic_add_fetch(&sleeps, 1, __ATOMIC_RELAXED) % CPU_EVERY == 0;
+    const uint32_t b = xsc_park_bucket(s->watch->word);
+    const bool measured = to_be_measured();
     const uint64_t cpu_before = measured ? xsc_port_cpu_ns() : 0;
+    const int here = xsc_this_cpu();
     const uint64_t asleep_ns = xsc_port_now_ns();
 
     s->slept = true;
     const bool met = s->sleep(s->arg, until_ns);
     const uint64_t now_ns = xsc_port_now_ns();
-    const uint64_t stamp = __atomic_load_n(&woken_at[xsc_park_bucket(s->watch->word)],
-                                           __ATOMIC_RELAXED);
+    const uint64_t stamp = __atomic_load_n(&woken[b].at, __ATOMIC_RELAXED);
     struct xsc_costs costs;
 
     if (measured) {
@@ -117,6 +138,8 @@ static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
     }
     if (stamp >= asleep_ns && stamp <= now_ns) {
         xsc_costs_woken(now_ns - stamp);
+        s->in_the_way = s->site.plan.watch_ns && stamp - asleep_ns < READY_NS && here >= 0 &&
+                        __atomic_load_n(&woken[b].cpu, __ATOMIC_RELAXED) == here;
         *ns = stamp - s->start_ns;
         return true;
     }
@@ -183,6 +206,22 @@ static void count_sleep(bool watched, bool met)
     xsc_slot_release(slot);
 }
 
+/* In a crowd: nothing is watched, and nothing learned but that by the watches now and then. */
+static int sleep_at_once(struct stay *s, uint64_t timeout_ns)
+{
+    uint64_t until_ns = XSC_FOREVER;
+
+    if (timeout_ns != XSC_FOREVER) {
+        const uint64_t now_ns = xsc_port_now_ns();
+
+        until_ns = timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns : XSC_FOREVER;
+    }
+    const bool met = s->sleep(s->arg, until_ns);
+
+    count_sleep(false, met);
+    return met ? 0 : -ETIMEDOUT;
+}
+
 int xsc_watch_then(const struct xsc_watch *w, uint64_t timeout_ns, xsc_sleep_fn *sleep, void *arg)
 {
     struct stay s = {.watch = w, .sleep = sleep, .arg = arg};
@@ -195,6 +234,9 @@ int xsc_watch_then(const struct xsc_watch *w, uint64_t timeout_ns, xsc_sleep_fn 
         return -ETIMEDOUT;
     }
     s.site = xsc_stay_begin(w->word, crowded());
+    if (s.site.plan.crowded) {
+        return sleep_at_once(&s, timeout_ns);
+    }
     if (s.site.plan.watch_ns >= SPIN_NS && timeout_ns >= SPIN_TIMEOUT_NS &&
         xsc_core_spin(&xsc_library, w, &spun_ns)) {
         return 0;
@@ -203,15 +245,14 @@ int xsc_watch_then(const struct xsc_watch *w, uint64_t timeout_ns, xsc_sleep_fn 
 
     s.start_ns = now_ns - spun_ns;
     s.deadline_ns = timeout_ns < XSC_FOREVER - now_ns ? s.start_ns + timeout_ns : XSC_FOREVER;
-    if (!s.site.plan.crowded) {
-        xsc_stay_learn(&s.site);
-    }
+    xsc_stay_learn(&s.site);
     const bool met = spend(&s, spun_ns, timeout_ns, &ns);
     const struct xsc_plan *plan = &s.site.plan;
 
     if (s.slept) {
         count_sleep(s.watched, met);
     }
-    xsc_stay_end(&s.site, ns, met && !s.slept && ns > plan->watch_ns + STARVED_NS);
+    xsc_stay_end(&s.site, ns,
+                 s.in_the_way || (met && !s.slept && ns > plan->watch_ns + STARVED_NS));
     return met ? 0 : -ETIMEDOUT;
 }

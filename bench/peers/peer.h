@@ -33,6 +33,8 @@ struct bench_peer {
 extern const struct bench_peer bench_peer_xsc;    /* the library */
 extern const struct bench_peer bench_peer_pause;  /* look, one relax hint, look */
 extern const struct bench_peer bench_peer_pauses; /* look, several hints, look */
+extern const struct bench_peer bench_peer_park;   /* the library, leaving the CPU */
+extern const struct bench_peer bench_peer_cond;   /* a POSIX condition variable */
 #if defined(__linux__)
 extern const struct bench_peer bench_peer_futex; /* FUTEX_WAIT at once, FUTEX_WAKE always */
 #endif

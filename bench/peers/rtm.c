@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a transaction has read, it watches: a store by another CPU to any line of it aborts it
- * (Intel SDM vol. 1, 17.3.1, "Transactional Abort"). PAUSE and UMWAIT abort it as well, so nothing
+ * (Intel SDM vol. 1, "Programming with Intel TSX"). PAUSE and UMWAIT abort it as well, so nothing
  * rests here; and every interrupt does, so the loop begins anew.
  */
 #include "bench/peers/rtm.h"

@@ -44,6 +44,7 @@ static struct fake_os {
     bool asked_crowded, starved;
     unsigned begun, learned, ended, naps, wakings, cpu_times;
     uint64_t slack, ended_ns, late_ns, waking_ns;
+    int cpu;
 } os;
 
 struct xsc_stay xsc_stay_begin(const volatile void *at, bool is_crowded)
@@ -101,6 +102,11 @@ uint64_t xsc_slack(uint64_t ns)
 
     os.slack = ns;
     return before;
+}
+
+int xsc_this_cpu(void)
+{
+    return os.cpu;
 }
 
 bool xsc_barrier_register(bool shared)
@@ -191,7 +197,7 @@ static int setup(void **state)
     fake_mechs_reset();
     fake_engine(&xsc_library, 0, 2);
     os = (struct fake_os){.plan = {20 * US, XSC_NEVER, 0, false}, .slack = 50000};
-    memset(woken_at, 0, sizeof(woken_at));
+    memset(woken, 0, sizeof(woken));
     word.u64 = 0;
     event = (struct xsc_event)XSC_EVENT_INIT;
     in_force = no_shared = xsc_event_joined = 0;

@@ -200,7 +200,7 @@ static void starved_watches_make_a_crowd(void **state)
         watched += !p.crowded;
         xsc_site_learn(&site, &c, &p, 20000, !p.crowded, &scratch);
     }
-    assert_in_range(watched, 1000 / 32, 1000 / 32 + 5);
+    assert_in_range(watched, 5, 12); /* every 32nd, 64th, 128th, then every 256th */
     watched = 0;
     for (unsigned i = 0; i < 1000; i++) { /* now it can: found out within some probes */
         const struct xsc_plan p = xsc_site_plan(&site, &c, false);
@@ -208,7 +208,7 @@ static void starved_watches_make_a_crowd(void **state)
         watched += !p.crowded;
         xsc_site_learn(&site, &c, &p, 20000, false, &scratch);
     }
-    assert_in_range(watched, 500, 1000);
+    assert_in_range(watched, 300, 1000);
 }
 
 /* One watch in a hundred interrupted by something is no crowd. */

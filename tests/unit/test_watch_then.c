@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* user/watch_then.c: the walk of a wait that may leave the CPU, and what it tells of itself. D1, D4. */
+#define _GNU_SOURCE
+#include "tests/unit/park_os.h"
+
+#define HERE 3
+#define ELSEWHERE 4
+
+static uint64_t asleep_for_ns; /* before the waker stores and unparks */
+static int waker_cpu;
+
+static void woken_after(void)
+{
+    fake_advance(asleep_for_ns);
+    word.u32[0] = 1;
+    os.cpu = waker_cpu;
+    xsc_unpark_one(&word);
+    os.cpu = HERE;
+}
+
+static int set_up(void **state)
+{
+    setup(state);
+    os.in_sleep = woken_after;
+    os.cpu = waker_cpu = HERE;
+    asleep_for_ns = 1000;
+    return 0;
+}
+
+static int park(uint64_t timeout_ns)
+{
+    word.u64 = 0;
+    return xsc_park_u32(word.u32, 0, timeout_ns);
+}
+
+/* ------------------------------------------------------------------------ the records ---- */
+
+static void a_watched_event_is_told_by_its_time(void **state)
+{
+    (void)state;
+    const uint64_t start = fake.now;
+
+    fake_store_at(start + 15 * US, word.u32, 4, 1);
+    assert_int_equal(park(MS), 0);
+    assert_int_equal(os.ended, 1);
+    assert_int_equal(os.learned, 1);
+    assert_in_range(os.ended_ns, 15 * US - 500, 15 * US + 500);
+    assert_false(os.starved);
+    assert_int_equal(os.sleeps + os.wakings, 0);
+}
+
+static void a_sleep_is_told_by_its_wakers_stamp(void **state)
+{
+    (void)state;
+    asleep_for_ns = 70 * US;
+    assert_int_equal(park(MS), 0);
+    assert_in_range(os.ended_ns, 90 * US, 90 * US + 1000); /* 20 us watched */
+    assert_int_equal(os.wakings, 1);
+    assert_in_range(os.waking_ns, 0, 500);
+}
+
+static void a_timeout_is_told_as_long_as_it_was(void **state)
+{
+    (void)state;
+    os.in_sleep = NULL;
+    assert_int_equal(park(MS), -ETIMEDOUT);
+    assert_in_range(os.ended_ns, MS - 100, MS + 1000);
+    assert_false(os.starved);
+    assert_int_equal(os.wakings, 0);
+}
+
+/* ------------------------------------------------------------------------------- naps ---- */
+
+static void naps_then_watches_then_sleeps(void **state)
+{
+    (void)state;
+    os.plan = (struct xsc_plan){0, 300 * US, 400 * US, false};
+    os.in_sleep = NULL;
+    const uint64_t start = fake.now;
+
+    fake_store_at(start + 350 * US, word.u32, 4, 1);
+    assert_int_equal(park(XSC_FOREVER), 0);
+    assert_int_equal(os.sleeps, 1);
+    assert_in_range(os.until_ns, start + 300 * US, start + 300 * US + 500);
+    assert_int_equal(os.naps, 1);
+    assert_int_equal(os.slack, 50000); /* as it was */
+    assert_in_range(os.ended_ns, 350 * US - 500, 350 * US + 500);
+    assert_in_range(fake.now, start + 350 * US, start + 350 * US + 500);
+
+    /* A timeout within the nap: no nap, for there is nothing to watch for after it. */
+    set_up(NULL);
+    os.plan = (struct xsc_plan){0, 300 * US, 400 * US, false};
+    os.in_sleep = NULL;
+    assert_int_equal(park(200 * US), -ETIMEDOUT);
+    assert_int_equal(os.naps, 0);
+}
+
+static void an_unpark_ends_a_nap(void **state)
+{
+    (void)state;
+    os.plan = (struct xsc_plan){0, 300 * US, 400 * US, false};
+    asleep_for_ns = 40 * US;
+    const uint64_t start = fake.now;
+
+    assert_int_equal(park(XSC_FOREVER), 0);
+    assert_in_range(fake.now - start, 40 * US, 41 * US);
+    assert_int_equal(os.naps, 0);
+    assert_in_range(os.ended_ns, 40 * US, 41 * US);
+}
+
+/* --------------------------------------------------------------------------- starved ---- */
+
+static void back_late_from_a_watch(void **state)
+{
+    (void)state;
+    fake_script[0].wake_ns = 600 * US; /* its CPU was taken away meanwhile */
+    fake_store_at(fake.now + 15 * US, word.u32, 4, 1);
+    assert_int_equal(park(XSC_FOREVER), 0);
+    assert_true(os.starved);
+
+    set_up(NULL);
+    fake_script[0].wake_ns = 400 * US;
+    fake_store_at(fake.now + 15 * US, word.u32, 4, 1);
+    assert_int_equal(park(XSC_FOREVER), 0);
+    assert_false(os.starved);
+}
+
+static bool starved_by(int cpu, uint64_t after_ns, uint64_t watch_ns)
+{
+    set_up(NULL);
+    waker_cpu = cpu;
+    asleep_for_ns = after_ns;
+    os.plan.watch_ns = watch_ns;
+    assert_int_equal(park(XSC_FOREVER), 0);
+    assert_int_equal(os.ended, 1);
+    return os.starved;
+}
+
+static void woken_at_once_from_the_cpu_it_left(void **state)
+{
+    (void)state;
+    assert_true(starved_by(HERE, 1000, 20 * US));
+    assert_true(starved_by(HERE, 4000, 20 * US));
+    assert_true(starved_by(HERE, 1000, 2 * US));
+    assert_false(starved_by(ELSEWHERE, 1000, 20 * US));
+    assert_false(starved_by(HERE, 6000, 20 * US)); /* it may have come because we had left */
+    assert_false(starved_by(HERE, 1000, 0));       /* nobody was kept from running by this wait */
+}
+
+static void an_unknown_cpu_is_no_evidence(void **state)
+{
+    (void)state;
+    os.cpu = waker_cpu = -1;
+    assert_int_equal(park(XSC_FOREVER), 0);
+    assert_false(os.starved);
+}
+
+/* ---------------------------------------------------------------------------- a crowd ---- */
+
+static void in_a_crowd_nothing_is_watched_learned_or_timed(void **state)
+{
+    (void)state;
+    os.plan = (struct xsc_plan){0, XSC_NEVER, 0, true};
+    asleep_for_ns = 0;
+    assert_int_equal(xsc_park_init(XSC_PARK_SEQ_CST), 0); /* a barrier would be timed */
+    assert_int_equal(park(XSC_FOREVER), 0);
+    const unsigned clocks = fake.clock_reads;
+
+    assert_int_equal(park(XSC_FOREVER), 0);
+    assert_int_equal(fake.clock_reads - clocks, 1); /* the waker's stamp */
+    assert_int_equal(fake_script[0].waits, 0);
+    assert_int_equal(os.learned + os.ended + os.wakings + os.cpu_times, 0);
+    const struct xsc_counts n = counts();
+
+    assert_int_equal(n.parks, 2);
+    assert_int_equal(n.parks_met, 2);
+    assert_int_equal(n.total, 2);
+}
+
+static void in_a_crowd_timeouts_are_kept(void **state)
+{
+    static const uint64_t lengths[] = {1, 1000, MS, 70 * MS};
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(lengths); i++) {
+        set_up(NULL);
+        os.plan = (struct xsc_plan){0, XSC_NEVER, 0, true};
+        os.in_sleep = NULL;
+        const uint64_t start = fake.now;
+
+        assert_int_equal(park(lengths[i]), -ETIMEDOUT);
+        assert_in_range(fake.now - start, lengths[i], lengths[i] + 1000);
+    }
+    set_up(NULL);
+    os.plan = (struct xsc_plan){0, XSC_NEVER, 0, true};
+    assert_int_equal(park(XSC_FOREVER - 1), 0); /* beyond the clock's end */
+    assert_int_equal(os.until_ns, XSC_FOREVER);
+}
+
+/* The CPU time of a sleep is asked for at every 8th, later at every 64th. */
+static void cpu_time_is_asked_for_now_and_then(void **state)
+{
+    unsigned early, late;
+
+    (void)state;
+    os.plan = (struct xsc_plan){0, XSC_NEVER, 0, false};
+    for (unsigned i = 0; i < 128; i++) {
+        park(XSC_FOREVER);
+    }
+    early = os.cpu_times;
+    for (unsigned i = 0; i < 640; i++) {
+        park(XSC_FOREVER);
+    }
+    late = os.cpu_times;
+    for (unsigned i = 0; i < 640; i++) {
+        park(XSC_FOREVER);
+    }
+    assert_in_range(early, 10, 16);
+    assert_int_equal(os.cpu_times - late, 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_watched_event_is_told_by_its_time, set_up),
+        cmocka_unit_test_setup(a_sleep_is_told_by_its_wakers_stamp, set_up),
+        cmocka_unit_test_setup(a_timeout_is_told_as_long_as_it_was, set_up),
+        cmocka_unit_test_setup(naps_then_watches_then_sleeps, set_up),
+        cmocka_unit_test_setup(an_unpark_ends_a_nap, set_up),
+        cmocka_unit_test_setup(back_late_from_a_watch, set_up),
+        cmocka_unit_test_setup(woken_at_once_from_the_cpu_it_left, set_up),
+        cmocka_unit_test_setup(an_unknown_cpu_is_no_evidence, set_up),
+        cmocka_unit_test_setup(in_a_crowd_nothing_is_watched_learned_or_timed, set_up),
+        cmocka_unit_test_setup(in_a_crowd_timeouts_are_kept, set_up),
+        cmocka_unit_test_setup(cpu_time_is_asked_for_now_and_then, set_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
