@@ -67,7 +67,7 @@ static void find_least(const struct xsc_costs *c, struct xsc_learned *l)
     }
 }
 
-static void account(struct xsc_site *s, const struct xsc_costs *c, const struct xsc_plan *plan,
+static void account(struct xsc_policy *s, const struct xsc_costs *c, const struct xsc_plan *plan,
                     uint64_t ns)
 {
     const int64_t most = (int64_t)xsc_cost_park(c, 0) * ACCOUNT_PARKS;
@@ -90,7 +90,7 @@ static struct xsc_plan safe_plan(const struct xsc_costs *c)
     return (struct xsc_plan){.watch_ns = xsc_cost_park(c, 0) / 10, .nap_ns = XSC_NEVER};
 }
 
-static struct xsc_learned *learned_by(struct xsc_site *s, enum xsc_adviser a)
+static struct xsc_learned *learned_by(struct xsc_policy *s, enum xsc_adviser a)
 {
     switch (a) {
     case XSC_BY_ALL:
@@ -104,7 +104,7 @@ static struct xsc_learned *learned_by(struct xsc_site *s, enum xsc_adviser a)
     }
 }
 
-static struct xsc_plan advice(struct xsc_site *s, const struct xsc_costs *c, enum xsc_adviser a)
+static struct xsc_plan advice(struct xsc_policy *s, const struct xsc_costs *c, enum xsc_adviser a)
 {
     const struct xsc_learned *l = learned_by(s, a);
 
@@ -114,7 +114,7 @@ static struct xsc_plan advice(struct xsc_site *s, const struct xsc_costs *c, enu
     return a == XSC_AT_ONCE ? at_once : safe_plan(c);
 }
 
-static bool covered(struct xsc_site *s, const struct xsc_costs *c, enum xsc_adviser a)
+static bool covered(struct xsc_policy *s, const struct xsc_costs *c, enum xsc_adviser a)
 {
     if (a == XSC_SAFE) {
         return true;
@@ -131,7 +131,7 @@ static bool covered(struct xsc_site *s, const struct xsc_costs *c, enum xsc_advi
 }
 
 /* The adviser whose plans would have cost least lately, of those that the accounts cover. */
-static enum xsc_adviser choose(struct xsc_site *s, const struct xsc_costs *c)
+static enum xsc_adviser choose(struct xsc_policy *s, const struct xsc_costs *c)
 {
     enum xsc_adviser best = XSC_ADVISERS;
 
@@ -148,7 +148,7 @@ static enum xsc_adviser choose(struct xsc_site *s, const struct xsc_costs *c)
 /* --------------------------------------------------------------------------- learning ---- */
 
 /* Where a wait's class ends: at the quarters of all waits. */
-static void find_bounds(struct xsc_site *s, const struct xsc_points *p)
+static void find_bounds(struct xsc_policy *s, const struct xsc_points *p)
 {
     const uint32_t *at = p->at->at[p->half];
     const uint16_t *weight = p->at->weight[p->half];
@@ -166,7 +166,7 @@ static void find_bounds(struct xsc_site *s, const struct xsc_points *p)
     }
 }
 
-static void points_recent(struct xsc_points *p, const struct xsc_site *s)
+static void points_recent(struct xsc_points *p, const struct xsc_policy *s)
 {
     const uint32_t n = s->waits < XSC_RECENT ? s->waits : XSC_RECENT;
     uint32_t sorted[XSC_RECENT];
@@ -183,7 +183,7 @@ static void points_recent(struct xsc_points *p, const struct xsc_site *s)
 }
 
 /* Computes learned[which] anew. */
-static void compute(struct xsc_site *s, const struct xsc_costs *c, uint32_t which,
+static void compute(struct xsc_policy *s, const struct xsc_costs *c, uint32_t which,
                     struct xsc_policy_scratch *scratch)
 {
     struct xsc_learned *l = &s->learned[which];
@@ -208,7 +208,7 @@ static void compute(struct xsc_site *s, const struct xsc_costs *c, uint32_t whic
 }
 
 /* All at once as long as each wait tells much; then one at a time, when it has become worth it. */
-static void compute_due(struct xsc_site *s, const struct xsc_costs *c,
+static void compute_due(struct xsc_policy *s, const struct xsc_costs *c,
                         struct xsc_policy_scratch *scratch)
 {
     if (s->waits < 64 ? s->since * 4 >= s->waits || s->waits < 8 : 0) {
@@ -227,7 +227,7 @@ static void compute_due(struct xsc_site *s, const struct xsc_costs *c,
     s->spent = 0;
 }
 
-static void remember(struct xsc_site *s, const struct xsc_costs *c, uint64_t ns)
+static void remember(struct xsc_policy *s, const struct xsc_costs *c, uint64_t ns)
 {
     const uint32_t code = xsc_code_near(ns);
     uint32_t class = 0;
@@ -241,7 +241,7 @@ static void remember(struct xsc_site *s, const struct xsc_costs *c, uint64_t ns)
     s->last_class = class;
 }
 
-static void learn(struct xsc_site *s, const struct xsc_costs *c, const struct xsc_plan *plan,
+static void learn(struct xsc_policy *s, const struct xsc_costs *c, const struct xsc_plan *plan,
                   uint64_t ns, struct xsc_policy_scratch *scratch)
 {
     account(s, c, plan, ns);
@@ -269,7 +269,7 @@ static uint32_t get(const uint32_t *p)
     return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
-static void publish(struct xsc_site *s, const struct xsc_costs *c)
+static void publish(struct xsc_policy *s, const struct xsc_costs *c)
 {
     const enum xsc_adviser a = choose(s, c);
     const struct xsc_learned *l = learned_by(s, a);
@@ -282,7 +282,7 @@ static void publish(struct xsc_site *s, const struct xsc_costs *c)
     set(&s->adviser, (uint32_t)a + 1);
 }
 
-static bool taken_as_crowded(struct xsc_site *s)
+static bool taken_as_crowded(struct xsc_policy *s)
 {
     if (get(&s->starved) < CROWDED) {
         return false;
@@ -294,7 +294,7 @@ static bool taken_as_crowded(struct xsc_site *s)
 }
 
 /* What a watch has shown. */
-static void judge_crowd(struct xsc_site *s, bool starved)
+static void judge_crowd(struct xsc_policy *s, bool starved)
 {
     const uint32_t share = get(&s->starved), confirmed = get(&s->confirmed);
 
@@ -306,7 +306,8 @@ static void judge_crowd(struct xsc_site *s, bool starved)
     }
 }
 
-struct xsc_plan xsc_site_plan(struct xsc_site *site, const struct xsc_costs *costs, bool crowded)
+struct xsc_plan xsc_policy_plan(struct xsc_policy *site, const struct xsc_costs *costs,
+                                bool crowded)
 {
     if (crowded || taken_as_crowded(site)) {
         struct xsc_plan p = at_once;
@@ -333,9 +334,9 @@ struct xsc_plan xsc_site_plan(struct xsc_site *site, const struct xsc_costs *cos
     return p;
 }
 
-void xsc_site_learn(struct xsc_site *site, const struct xsc_costs *costs,
-                    const struct xsc_plan *plan, uint64_t ns, bool starved,
-                    struct xsc_policy_scratch *scratch)
+void xsc_policy_learn(struct xsc_policy *site, const struct xsc_costs *costs,
+                      const struct xsc_plan *plan, uint64_t ns, bool starved,
+                      struct xsc_policy_scratch *scratch)
 {
     if (plan->crowded || __atomic_exchange_n(&site->busy, 1, __ATOMIC_ACQUIRE)) {
         return;
@@ -348,7 +349,7 @@ void xsc_site_learn(struct xsc_site *site, const struct xsc_costs *costs,
     __atomic_store_n(&site->busy, 0, __ATOMIC_RELEASE);
 }
 
-void xsc_site_costs_changed(struct xsc_site *site)
+void xsc_policy_costs_changed(struct xsc_policy *site)
 {
     if (__atomic_exchange_n(&site->busy, 1, __ATOMIC_ACQUIRE)) {
         return;

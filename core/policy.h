@@ -4,9 +4,9 @@
  *
  * WHAT IT IS
  *
- *     struct xsc_plan plan = xsc_site_plan(&site, &costs, crowded);
+ *     struct xsc_plan plan = xsc_policy_plan(&site, &costs, crowded);
  *     ... wait as the plan says; it took `ns` ...
- *     xsc_site_learn(&site, &costs, &plan, ns, starved, &scratch);
+ *     xsc_policy_learn(&site, &costs, &plan, ns, starved, &scratch);
  *
  * Pure arithmetic over the site's state (1.4 KB): no clock, no allocation, no floating
  * point, no operating system. The simulator runs this very code.
@@ -61,7 +61,7 @@ struct xsc_learned {
  * Zeroed is new. All members are the policy's own. The first five are read and written by
  * any thread (relaxed atomics); the others by the one that has set busy.
  */
-struct xsc_site {
+struct xsc_policy {
     uint32_t busy;              /* a thread is learning here: another's wait is not learned from */
     uint32_t adviser;           /* of the next wait: enum xsc_adviser + 1; 0: new */
     uint32_t starved;           /* share of starved watches, 65536 = all */
@@ -82,18 +82,19 @@ struct xsc_site {
 };
 
 /* How to spend the next wait here. A load, a branch and some shifts; no lock. */
-struct xsc_plan xsc_site_plan(struct xsc_site *site, const struct xsc_costs *costs, bool crowded);
+struct xsc_plan xsc_policy_plan(struct xsc_policy *site, const struct xsc_costs *costs,
+                                bool crowded);
 
 /*
  * The wait under `plan` took ns (to the event, or to its timeout); starved: as CROWDED above
  * says. 0.13 to 0.6 us a wait on a 2.6 GHz VM, the plans computed anew now and then included;
  * may be called late, while the next wait is under way.
  */
-void xsc_site_learn(struct xsc_site *site, const struct xsc_costs *costs,
-                    const struct xsc_plan *plan, uint64_t ns, bool starved,
-                    struct xsc_policy_scratch *scratch);
+void xsc_policy_learn(struct xsc_policy *site, const struct xsc_costs *costs,
+                      const struct xsc_plan *plan, uint64_t ns, bool starved,
+                      struct xsc_policy_scratch *scratch);
 
 /* The costs have been measured anew: what was learned stays, what it is worth is forgotten. */
-void xsc_site_costs_changed(struct xsc_site *site);
+void xsc_policy_costs_changed(struct xsc_policy *site);
 
 #endif /* XSC_CORE_POLICY_H */

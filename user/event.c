@@ -132,7 +132,7 @@ static int wait_for(struct xsc_event *e, uint32_t key, uint64_t timeout_ns, bool
     }
     struct sleeper s = {e, key, shared};
     const struct xsc_watch watch = {&e->seq, key, UINT32_MAX, sizeof(e->seq), XSC_UNTIL_NOT};
-    const int end = xsc_watch_then(&watch, timeout_ns, sleep_on_event, &s);
+    const int end = xsc_watch_then(&watch, NULL, timeout_ns, sleep_on_event, &s);
 
     leave(e);
     return end;

@@ -376,7 +376,17 @@ int xsc_park_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
     if (!watch || !xsc_watch_valid(watch)) {
         return -EINVAL;
     }
-    return xsc_watch_then(watch, timeout_ns, park_private, &p);
+    return xsc_watch_then(watch, NULL, timeout_ns, park_private, &p);
+}
+
+int xsc_park_site(struct xsc_site *site, const struct xsc_watch *watch, uint64_t timeout_ns)
+{
+    struct parking p = {watch, false};
+
+    if (!site || !watch || !xsc_watch_valid(watch)) {
+        return -EINVAL;
+    }
+    return xsc_watch_then(watch, site, timeout_ns, park_private, &p);
 }
 
 int xsc_park_shared_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
@@ -386,7 +396,7 @@ int xsc_park_shared_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
     if (!watch || !xsc_watch_valid(watch)) {
         return -EINVAL;
     }
-    return xsc_watch_then(watch, timeout_ns, park_shared, &p);
+    return xsc_watch_then(watch, NULL, timeout_ns, park_shared, &p);
 }
 
 /* ----------------------------------------------------------------------- unparking ---- */

@@ -12,10 +12,12 @@
 typedef bool xsc_sleep_fn(void *arg, uint64_t deadline_ns);
 
 /*
- * Waits for w as the plan of its site says (user/watch_then.c): watches, and calls sleep(arg) once or
+ * Waits for w as the plan of its site says, or of the caller's own (user/watch_then.c): watches, and calls sleep(arg) once or
  * twice. w must be valid. Counts the wait. Returns 0 or -ETIMEDOUT, by the watch or by sleep().
  */
-int xsc_watch_then(const struct xsc_watch *w, uint64_t timeout_ns, xsc_sleep_fn *sleep, void *arg);
+struct xsc_site;
+int xsc_watch_then(const struct xsc_watch *w, struct xsc_site *own, uint64_t timeout_ns,
+                   xsc_sleep_fn *sleep, void *arg);
 
 /* Before a wake-up: when that was, for whoever it wakes. */
 void xsc_stamp_wake(const volatile void *word);

@@ -15,11 +15,13 @@
  *
  * A fork() while another thread learns leaves its child with `learning` held by nobody. After
  * STUCK failures in a row, with not one success between, a thread asks for the process's number;
- * in such a child it lets go of everything. A living holder would have to be kept from its CPU
+ * in such a child it lets go of everything (but of what a site of somebody's own was learning). A living holder would have to be kept from its CPU
  * throughout, in the child's first moments, to be disturbed by that; the policy bears that.
  */
 #define _GNU_SOURCE
 #include "user/sites.h"
+
+#include <xsc/park.h>
 
 #include "core/port.h"
 #include "user/costs.h"
@@ -31,13 +33,16 @@
 enum record_state { EMPTY, WRITING, FULL, LEARNING };
 
 struct xsc_live_site {
-    struct xsc_site site;
+    struct xsc_policy site;
     uint32_t state;       /* of the record: enum record_state */
     uint32_t changes;     /* of the costs that the site has learned with */
     struct xsc_plan plan; /* the record */
     uint64_t ns;
     bool starved;
 };
+
+_Static_assert(sizeof(struct xsc_live_site) <= sizeof(struct xsc_site),
+               "xsc/park.h's is too small");
 
 static struct xsc_live_site sites[XSC_SITES];
 static struct xsc_policy_scratch scratch; /* the holder's of `learning` */
@@ -102,13 +107,14 @@ bool xsc_sites_measure(void)
 
 /* ------------------------------------------------------------------------ one wait ---- */
 
-struct xsc_stay xsc_stay_begin(const volatile void *word, bool crowded)
+struct xsc_stay xsc_stay_begin(const volatile void *word, struct xsc_site *own, bool crowded)
 {
-    struct xsc_live_site *site = site_of(word);
+    /* All zeroes is a new one, and nobody but this file looks into it. */
+    struct xsc_live_site *site = own ? (struct xsc_live_site *)(void *)own : site_of(word);
     struct xsc_costs costs;
 
     xsc_costs_read(&costs);
-    return (struct xsc_stay){site, xsc_site_plan(&site->site, &costs, crowded)};
+    return (struct xsc_stay){site, xsc_policy_plan(&site->site, &costs, crowded)};
 }
 
 void xsc_stay_learn(const struct xsc_stay *stay)
@@ -127,12 +133,12 @@ void xsc_stay_learn(const struct xsc_stay *stay)
     uint32_t full = FULL;
 
     if (s->changes != now) {
-        xsc_site_costs_changed(&s->site);
+        xsc_policy_costs_changed(&s->site);
         s->changes = now;
     }
     if (__atomic_compare_exchange_n(&s->state, &full, LEARNING, false, __ATOMIC_ACQUIRE,
                                     __ATOMIC_RELAXED)) {
-        xsc_site_learn(&s->site, &costs, &s->plan, s->ns, s->starved, &scratch);
+        xsc_policy_learn(&s->site, &costs, &s->plan, s->ns, s->starved, &scratch);
         __atomic_store_n(&s->state, EMPTY, __ATOMIC_RELEASE);
     }
     __atomic_store_n(&learning, 0, __ATOMIC_RELEASE);

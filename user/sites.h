@@ -3,7 +3,7 @@
  * user/sites.h - what this process has learned about its wait sites
  *
  * A site is found by the address of its word: XSC_SITES of them, so that words far apart in number
- * share one. Learning a wait takes some tenths of a microsecond; it is done at the start
+ * share one. Or it is the caller's own, which is the same thing in other memory. Learning a wait takes some tenths of a microsecond; it is done at the start
  * of the next wait of the site that outlasts the tight spin, when nobody needs the thread yet.
  */
 #ifndef XSC_USER_SITES_H
@@ -23,8 +23,12 @@ struct xsc_stay {
 /* Measures the costs, if they have not been. False: another thread is learning, try again. */
 bool xsc_sites_measure(void);
 
-/* How to spend a wait for this word. crowded: the waiter must not keep its CPU. */
-struct xsc_stay xsc_stay_begin(const volatile void *word, bool crowded);
+/*
+ * How to spend a wait for this word, at the caller's own site or (NULL) at that of its address.
+ * crowded: the waiter must not keep its CPU.
+ */
+struct xsc_site;
+struct xsc_stay xsc_stay_begin(const volatile void *word, struct xsc_site *own, bool crowded);
 
 /* Learns from the site's last wait, if there is one to be learned from. */
 void xsc_stay_learn(const struct xsc_stay *stay);

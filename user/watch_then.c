@@ -222,7 +222,8 @@ static int sleep_at_once(struct stay *s, uint64_t timeout_ns)
     return met ? 0 : -ETIMEDOUT;
 }
 
-int xsc_watch_then(const struct xsc_watch *w, uint64_t timeout_ns, xsc_sleep_fn *sleep, void *arg)
+int xsc_watch_then(const struct xsc_watch *w, struct xsc_site *own, uint64_t timeout_ns,
+                   xsc_sleep_fn *sleep, void *arg)
 {
     struct stay s = {.watch = w, .sleep = sleep, .arg = arg};
     uint64_t spun_ns = 0, ns;
@@ -233,7 +234,7 @@ int xsc_watch_then(const struct xsc_watch *w, uint64_t timeout_ns, xsc_sleep_fn 
     if (!timeout_ns) {
         return -ETIMEDOUT;
     }
-    s.site = xsc_stay_begin(w->word, crowded());
+    s.site = xsc_stay_begin(w->word, own, crowded());
     if (s.site.plan.crowded) {
         return sleep_at_once(&s, timeout_ns);
     }

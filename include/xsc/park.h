@@ -16,8 +16,9 @@
  * HOW IT WAITS
  *
  * 1. The inline part loads the word once. Already changed: no call is made.
- * 2. It watches as xsc_wait() does, for some 20 us. A hand-over that is over by then makes
- *    no system call on either side.
+ * 2. It watches as xsc_wait() does, for as long as earlier waits for this word have taught; or
+ *    naps until just before the event is due, and watches then. A hand-over that is over while
+ *    it watches makes no system call on either side.
  * 3. It announces itself in xsc_parked[], makes sure that every writer has either seen that
  *    or has had its store seen, looks once more, and sleeps in the kernel (futex).
  *
@@ -113,6 +114,25 @@ XSC_API XSC_INLINE int xsc_park_u64_shared(const volatile uint64_t *word, uint64
  */
 XSC_API int xsc_park_slow(const struct xsc_watch *watch, uint64_t timeout_ns);
 XSC_API int xsc_park_shared_slow(const struct xsc_watch *watch, uint64_t timeout_ns);
+
+/*
+ * What earlier waits have taught belongs to a site. By itself a word's site is found by its address,
+ * one of 64 in the process. Own one where that fits badly: many words, short-lived ones say, that
+ * are awaited at one place, or one word that is awaited for reasons unlike each other.
+ *
+ *     static struct xsc_site replies; // zeroed is new; nothing to be destroyed
+ *     struct xsc_watch reply = XSC_WATCH(&request->done, 0);
+ *     err = xsc_park_site(&replies, &reply, 1000000);
+ *
+ * Threads may share a site, processes may not. It must last as long as any wait that uses it. As
+ * xsc_park_slow(); -EINVAL also for a NULL site. The writer's side is the same.
+ */
+struct xsc_site {
+    uint64_t own[224]; /* the library's */
+};
+
+XSC_API int xsc_park_site(struct xsc_site *site, const struct xsc_watch *watch,
+                          uint64_t timeout_ns);
 
 /* --------------------------------------------------------------------------- writing ---- */
 

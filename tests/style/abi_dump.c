@@ -67,6 +67,9 @@ static void park_h(void)
     VALUE(XSC_PARK_BUCKETS);
     VALUE(XSC_PARK_QUIET);
     VALUE(sizeof(xsc_parked));
+    STRUCT(xsc_site);
+    FIELD(xsc_site, own);
+    END(xsc_site);
 }
 
 static void event_h(void)

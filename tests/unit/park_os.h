@@ -45,11 +45,13 @@ static struct fake_os {
     unsigned begun, learned, ended, naps, wakings, cpu_times;
     uint64_t slack, ended_ns, late_ns, waking_ns;
     int cpu;
+    struct xsc_site *own;
 } os;
 
-struct xsc_stay xsc_stay_begin(const volatile void *at, bool is_crowded)
+struct xsc_stay xsc_stay_begin(const volatile void *at, struct xsc_site *own, bool is_crowded)
 {
     (void)at;
+    os.own = own;
     os.begun++;
     os.asked_crowded = is_crowded;
     if (is_crowded) {

@@ -71,6 +71,43 @@ static void spreads_stay_sorted(void **state)
     }
 }
 
+static uint64_t shifted(uint64_t *r)
+{
+    *r ^= *r << 13;
+    *r ^= *r >> 7;
+    *r ^= *r << 17;
+    return *r;
+}
+
+/* A rare one: a wait between the two points that are made one to give it room (wait 150,436). */
+static void what_a_site_remembers_stays_sorted(void **state)
+{
+    const struct xsc_costs c = XSC_COSTS_VM;
+    static struct xsc_policy site;
+    uint64_t random = 0x9e3779b97f4a7c15u;
+
+    (void)state;
+    for (unsigned i = 0; i < 160000; i++) {
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, i % 1000 == 0);
+        uint64_t ns;
+
+        if (i / 1000 % 2) {
+            ns = 55000 + shifted(&random) % 10000;
+        } else {
+            const uint64_t wide = shifted(&random);
+
+            ns = wide >> (30 + shifted(&random) % 31);
+        }
+        xsc_policy_learn(&site, &c, &p, ns, i % 50 == 0, &scratch);
+        if (i % 5000 == 0) {
+            xsc_policy_costs_changed(&site);
+        }
+        for (unsigned k = 0; k < XSC_CLASSES; k++) {
+            check_spread(&site.after[k]);
+        }
+    }
+}
+
 /* One wait in a hundred is long: it keeps a point of its own, of about its weight. */
 static void spreads_keep_rare_waits(void **state)
 {
@@ -170,18 +207,18 @@ static bool leaves_at_once(const struct xsc_plan *p)
 static void crowded_means_leave(void **state)
 {
     const struct xsc_costs c = policy_costs(0, 2);
-    struct xsc_site site = {0};
+    struct xsc_policy site = {0};
 
     (void)state;
     for (unsigned i = 0; i < 1000; i++) {
-        struct xsc_plan p = xsc_site_plan(&site, &c, true);
+        struct xsc_plan p = xsc_policy_plan(&site, &c, true);
 
         assert_true(leaves_at_once(&p));
-        xsc_site_learn(&site, &c, &p, 500, false, &scratch); /* of no meaning here */
-        p = xsc_site_plan(&site, &c, false);
+        xsc_policy_learn(&site, &c, &p, 500, false, &scratch); /* of no meaning here */
+        p = xsc_policy_plan(&site, &c, false);
         assert_false(p.crowded);
-        xsc_site_learn(&site, &c, &p, 500, false, &scratch);
-        p = xsc_site_plan(&site, &c, false);
+        xsc_policy_learn(&site, &c, &p, 500, false, &scratch);
+        p = xsc_policy_plan(&site, &c, false);
         assert_true(p.watch_ns >= 500);
     }
     assert_int_equal(site.waits, 1000);
@@ -190,23 +227,23 @@ static void crowded_means_leave(void **state)
 static void starved_watches_make_a_crowd(void **state)
 {
     const struct xsc_costs c = policy_costs(0, 1);
-    struct xsc_site site = {0};
+    struct xsc_policy site = {0};
     unsigned watched = 0;
 
     (void)state;
     for (unsigned i = 0; i < 1000; i++) { /* the waker can't run while we watch */
-        const struct xsc_plan p = xsc_site_plan(&site, &c, false);
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, false);
 
         watched += !p.crowded;
-        xsc_site_learn(&site, &c, &p, 20000, !p.crowded, &scratch);
+        xsc_policy_learn(&site, &c, &p, 20000, !p.crowded, &scratch);
     }
     assert_in_range(watched, 5, 12); /* every 32nd, 64th, 128th, then every 256th */
     watched = 0;
     for (unsigned i = 0; i < 1000; i++) { /* now it can: found out within some probes */
-        const struct xsc_plan p = xsc_site_plan(&site, &c, false);
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, false);
 
         watched += !p.crowded;
-        xsc_site_learn(&site, &c, &p, 20000, false, &scratch);
+        xsc_policy_learn(&site, &c, &p, 20000, false, &scratch);
     }
     assert_in_range(watched, 300, 1000);
 }
@@ -215,14 +252,14 @@ static void starved_watches_make_a_crowd(void **state)
 static void rare_starving_is_no_crowd(void **state)
 {
     const struct xsc_costs c = policy_costs(0, 1);
-    struct xsc_site site = {0};
+    struct xsc_policy site = {0};
 
     (void)state;
     for (unsigned i = 0; i < 1000; i++) {
-        const struct xsc_plan p = xsc_site_plan(&site, &c, false);
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, false);
 
         assert_false(p.crowded);
-        xsc_site_learn(&site, &c, &p, 20000, i % 100 == 0, &scratch);
+        xsc_policy_learn(&site, &c, &p, 20000, i % 100 == 0, &scratch);
     }
 }
 
@@ -231,32 +268,32 @@ static void rare_starving_is_no_crowd(void **state)
 static void new_costs_new_accounts(void **state)
 {
     const struct xsc_costs vm = policy_costs(0, 1), metal = policy_costs(1, 1);
-    struct xsc_site site = {0};
+    struct xsc_policy site = {0};
 
     (void)state;
     for (unsigned i = 0; i < 500; i++) {
-        const struct xsc_plan p = xsc_site_plan(&site, &vm, false);
+        const struct xsc_plan p = xsc_policy_plan(&site, &vm, false);
 
-        xsc_site_learn(&site, &vm, &p, 20000, false, &scratch);
+        xsc_policy_learn(&site, &vm, &p, 20000, false, &scratch);
     }
-    struct xsc_plan p = xsc_site_plan(&site, &vm, false);
+    struct xsc_plan p = xsc_policy_plan(&site, &vm, false);
 
     assert_true(p.watch_ns >= 20000); /* a VM: watching 20 us is cheaper than a park */
-    xsc_site_costs_changed(&site);
-    p = xsc_site_plan(&site, &metal, false);
+    xsc_policy_costs_changed(&site);
+    p = xsc_policy_plan(&site, &metal, false);
     assert_int_equal(p.watch_ns, xsc_cost_park(&metal, 0) / 10);
     for (unsigned i = 0; i < 500; i++) {
-        p = xsc_site_plan(&site, &metal, false);
-        xsc_site_learn(&site, &metal, &p, 20000, false, &scratch);
+        p = xsc_policy_plan(&site, &metal, false);
+        xsc_policy_learn(&site, &metal, &p, 20000, false, &scratch);
     }
-    p = xsc_site_plan(&site, &metal, false);
+    p = xsc_policy_plan(&site, &metal, false);
     assert_true(p.watch_ns < 20000); /* bare metal: it isn't */
 }
 
 static void state_is_small(void **state)
 {
     (void)state;
-    assert_true(sizeof(struct xsc_site) <= 1400);
+    assert_true(sizeof(struct xsc_policy) <= 1400);
     assert_true(sizeof(struct xsc_policy_scratch) <= 6144);
 }
 
@@ -265,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_keep_order_and_precision),
         cmocka_unit_test(spreads_stay_sorted),
+        cmocka_unit_test(what_a_site_remembers_stays_sorted),
         cmocka_unit_test(spreads_keep_rare_waits),
         cmocka_unit_test(plans_are_the_best),
         cmocka_unit_test(crowded_means_leave),

@@ -11,7 +11,7 @@
 
 struct run {
     struct xsc_costs c;
-    struct xsc_site site;
+    struct xsc_policy site;
     uint64_t paid, watch, park; /* what it cost, and would have */
     uint64_t random;
 };
@@ -30,7 +30,7 @@ static void one_wait(struct run *r, const struct xsc_plan *plan, uint64_t ns)
                  (unsigned long long)plan->watch_ns, (unsigned long long)plan->nap_ns,
                  (unsigned long long)plan->until_ns);
     }
-    xsc_site_learn(&r->site, &r->c, plan, ns, false, &scratch);
+    xsc_policy_learn(&r->site, &r->c, plan, ns, false, &scratch);
 }
 
 /* ---- who chooses the waits ---- */
@@ -123,7 +123,7 @@ static void hold(chooser *choose)
             struct run r = {.c = policy_costs(machine, k % 3), .random = k};
 
             for (unsigned i = 0; i < WAITS; i++) {
-                const struct xsc_plan plan = xsc_site_plan(&r.site, &r.c, false);
+                const struct xsc_plan plan = xsc_policy_plan(&r.site, &r.c, false);
 
                 one_wait(&r, &plan, choose(&r, &plan, i));
             }
@@ -169,7 +169,7 @@ static void long_training(void **state)
         struct run r = {.c = policy_costs(k / 3, k % 3), .random = k};
 
         for (unsigned i = 0; i < 40000; i++) {
-            const struct xsc_plan plan = xsc_site_plan(&r.site, &r.c, false);
+            const struct xsc_plan plan = xsc_policy_plan(&r.site, &r.c, false);
 
             one_wait(&r, &plan, i < 20000 ? 60000 + i % 64 : choose_worst(&r, &plan, i));
         }
@@ -187,15 +187,15 @@ static void new_costs(void **state)
         struct run r = {.c = policy_costs(1, 2), .random = k};
 
         for (unsigned i = 0; i < 300; i++) {
-            const struct xsc_plan plan = xsc_site_plan(&r.site, &r.c, false);
+            const struct xsc_plan plan = xsc_policy_plan(&r.site, &r.c, false);
 
             one_wait(&r, &plan, unit_between(&r.random, 0, 40000 + k * 200));
         }
-        xsc_site_costs_changed(&r.site);
+        xsc_policy_costs_changed(&r.site);
         r.c = policy_costs(0, 2);
         r.paid = r.watch = r.park = 0;
         for (unsigned i = 0; i < 100; i++) { /* the first wait speaks against no plan */
-            const struct xsc_plan plan = xsc_site_plan(&r.site, &r.c, false);
+            const struct xsc_plan plan = xsc_policy_plan(&r.site, &r.c, false);
 
             one_wait(&r, &plan, i ? plan.watch_ns + 1 : 0);
         }
@@ -208,8 +208,8 @@ static void safe_plan(void **state)
     (void)state;
     for (unsigned k = 0; k < 3 * POLICY_MACHINES; k++) {
         const struct xsc_costs c = policy_costs(k / 3, k % 3);
-        struct xsc_site site = {0};
-        const struct xsc_plan p = xsc_site_plan(&site, &c, false);
+        struct xsc_policy site = {0};
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, false);
 
         assert_true(p.nap_ns == XSC_NEVER);
         for (uint64_t ns = 0; ns < 100000000; ns += 1 + ns / 997) {

@@ -62,18 +62,18 @@ static void forgets(void **state)
 {
     const struct xsc_costs c = policy_costs(0, 1);
     static struct xsc_policy_scratch scratch;
-    struct xsc_site site = {0};
+    struct xsc_policy site = {0};
     uint64_t after = 0;
 
     (void)state;
     for (unsigned i = 0; i < 20000; i++) {
         const uint64_t ns = i < 10000 ? 20000 + i % 97 : 400000 + i % 997;
-        const struct xsc_plan p = xsc_site_plan(&site, &c, false);
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, false);
 
         if (i >= 10500) {
             after += xsc_cost_of(&c, &p, ns, c.nap_latency_ns);
         }
-        xsc_site_learn(&site, &c, &p, ns, false, &scratch);
+        xsc_policy_learn(&site, &c, &p, ns, false, &scratch);
     }
     /* A nap's CPU, and about the jitter watched. */
     assert_in_range(after / 10 / 9500, 13000, 16000);
@@ -88,21 +88,21 @@ static void forgets_merit(void **state)
 {
     const struct xsc_costs c = policy_costs(1, 2);
     static struct xsc_policy_scratch scratch;
-    struct xsc_site site = {0};
+    struct xsc_policy site = {0};
     uint64_t later = 0, safe = 0;
 
     (void)state;
     for (unsigned i = 0; i < 60000; i++) {
         const uint64_t ns = i < 50000 ? (i % 200 == 7 ? 20000 : 1000 + i % 89)
                                       : (i / 300 % 2 ? 100000 : 10000) + i % 89;
-        const struct xsc_plan p = xsc_site_plan(&site, &c, false);
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, false);
         const struct xsc_plan always = {xsc_cost_park(&c, 0) / 10, XSC_NEVER, 0, false};
 
         if (i >= 50000) {
             later += xsc_cost_of(&c, &p, ns, c.nap_latency_ns);
             safe += xsc_cost_of(&c, &always, ns, c.nap_latency_ns);
         }
-        xsc_site_learn(&site, &c, &p, ns, false, &scratch);
+        xsc_policy_learn(&site, &c, &p, ns, false, &scratch);
     }
     assert_true(later * 100 < safe * 34);
 }

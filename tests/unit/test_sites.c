@@ -188,7 +188,7 @@ static void the_preference_is_asked_once_and_must_be_known(void **state)
 /* One wait of ns at the word, as user/watch_then.c makes it; returns the plan it had. */
 static struct xsc_plan one_wait(const void *word, uint64_t ns)
 {
-    const struct xsc_stay stay = xsc_stay_begin(word, false);
+    const struct xsc_stay stay = xsc_stay_begin(word, NULL, false);
 
     xsc_stay_learn(&stay);
     xsc_stay_end(&stay, ns, false);
@@ -223,6 +223,25 @@ static void regular_waits_are_napped(void **state)
     const struct xsc_plan plan = one_wait(words, 300 * US);
 
     assert_in_range(plan.nap_ns, 240 * US, 275 * US); /* which ends 30 us late */
+}
+
+/* Many words of one site, which other words' waits teach nothing, not those at its own address either. */
+static void a_site_of_ones_own(void **state)
+{
+    static struct xsc_site own;
+    static const uint32_t many[200];
+    struct xsc_stay stay;
+
+    (void)state;
+    memset(&own, 0, sizeof(own));
+    for (unsigned i = 0; i < 200; i++) {
+        stay = xsc_stay_begin(&many[i], &own, false);
+        xsc_stay_learn(&stay);
+        xsc_stay_end(&stay, 300 * US, false);
+        assert_true(one_wait(&own, US).nap_ns == XSC_NEVER);
+    }
+    assert_in_range(xsc_stay_begin(words, &own, false).plan.nap_ns, 240 * US, 275 * US);
+    assert_int_equal(xsc_stay_begin(words, NULL, false).plan.watch_ns, 35000);
 }
 
 static void another_word_has_learned_nothing_of_it(void **state)
@@ -262,7 +281,7 @@ static void words_spread_over_the_sites(void **state)
 static void a_crowded_wait_leaves_no_record(void **state)
 {
     (void)state;
-    const struct xsc_stay stay = xsc_stay_begin(words, true);
+    const struct xsc_stay stay = xsc_stay_begin(words, NULL, true);
 
     assert_true(stay.plan.crowded);
     assert_int_equal(stay.plan.watch_ns, 0);
@@ -278,7 +297,7 @@ static void who_comes_second_drops_its_record(void **state)
     (void)state;
     for (size_t i = 0; i < LENGTH(states); i++) {
         setup(NULL);
-        const struct xsc_stay stay = xsc_stay_begin(words, false);
+        const struct xsc_stay stay = xsc_stay_begin(words, NULL, false);
 
         stay.site->ns = 7;
         stay.site->state = states[i];
@@ -293,7 +312,7 @@ static void while_another_learns_nothing_is_learned(void **state)
     (void)state;
     one_wait(words, US);
     one_wait(words, US);
-    const struct xsc_stay stay = xsc_stay_begin(words, false);
+    const struct xsc_stay stay = xsc_stay_begin(words, NULL, false);
     const uint32_t waits = stay.site->site.waits;
 
     learning = 1;
@@ -327,7 +346,7 @@ static void a_childs_ghost_is_let_go_of(void **state)
     for (int child = 0; child < 2; child++) {
         setup(NULL);
         one_wait(words, US);
-        const struct xsc_stay stay = xsc_stay_begin(words, false);
+        const struct xsc_stay stay = xsc_stay_begin(words, NULL, false);
 
         learning = 1; /* by a thread that the child does not have */
         stay.site->site.busy = 1;
@@ -355,6 +374,7 @@ int main(void)
         cmocka_unit_test_setup(new_is_watch_for_what_a_park_costs, setup),
         cmocka_unit_test_setup(long_waits_are_parked_at_once, setup),
         cmocka_unit_test_setup(regular_waits_are_napped, setup),
+        cmocka_unit_test_setup(a_site_of_ones_own, setup),
         cmocka_unit_test_setup(another_word_has_learned_nothing_of_it, setup),
         cmocka_unit_test_setup(words_spread_over_the_sites, setup),
         cmocka_unit_test_setup(a_crowded_wait_leaves_no_record, setup),

@@ -69,6 +69,23 @@ static void a_timeout_is_told_as_long_as_it_was(void **state)
     assert_int_equal(os.wakings, 0);
 }
 
+static void a_site_of_ones_own_is_handed_on(void **state)
+{
+    static struct xsc_site own;
+    struct xsc_watch w = XSC_WATCH(word.u32, 0);
+
+    (void)state;
+    assert_int_equal(xsc_park_site(&own, &w, MS), 0);
+    assert_ptr_equal(os.own, &own);
+    assert_int_equal(park(MS), 0);
+    assert_null(os.own);
+    assert_int_equal(xsc_park_site(NULL, &w, MS), -EINVAL);
+    assert_int_equal(xsc_park_site(&own, NULL, MS), -EINVAL);
+    w.size = 3;
+    assert_int_equal(xsc_park_site(&own, &w, MS), -EINVAL);
+    assert_int_equal(os.begun, 2);
+}
+
 /* ------------------------------------------------------------------------------- naps ---- */
 
 static void naps_then_watches_then_sleeps(void **state)
@@ -225,6 +242,7 @@ int main(void)
         cmocka_unit_test_setup(a_watched_event_is_told_by_its_time, set_up),
         cmocka_unit_test_setup(a_sleep_is_told_by_its_wakers_stamp, set_up),
         cmocka_unit_test_setup(a_timeout_is_told_as_long_as_it_was, set_up),
+        cmocka_unit_test_setup(a_site_of_ones_own_is_handed_on, set_up),
         cmocka_unit_test_setup(naps_then_watches_then_sleeps, set_up),
         cmocka_unit_test_setup(an_unpark_ends_a_nap, set_up),
         cmocka_unit_test_setup(back_late_from_a_watch, set_up),

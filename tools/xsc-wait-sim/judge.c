@@ -17,14 +17,14 @@ static const uint64_t fixed_ns[XSC_FIXED] = {XSC_NEVER, 0, 1000, 4000, 10000, 50
 static double learned_cost(const struct xsc_costs *c, const struct xsc_trace *t)
 {
     static struct xsc_policy_scratch scratch;
-    struct xsc_site site = {0};
+    struct xsc_policy site = {0};
     double sum = 0;
 
     for (size_t i = 0; i < t->n; i++) {
-        const struct xsc_plan plan = xsc_site_plan(&site, c, false);
+        const struct xsc_plan plan = xsc_policy_plan(&site, c, false);
 
         sum += xsc_wait_cost(c, &plan, t->ns[i]);
-        xsc_site_learn(&site, c, &plan, t->ns[i], false, &scratch);
+        xsc_policy_learn(&site, c, &plan, t->ns[i], false, &scratch);
     }
     return sum / (double)t->n;
 }
