@@ -90,6 +90,7 @@ struct xsc_engine {
     const struct xsc_mechanism *const *table; /* best first */
     uint32_t n_mechs;
     uint32_t by_name;   /* index + 1 of the mechanism in use because it was asked for; 0: none */
+    uint32_t naps;      /* waits that get long may nap: see core/wait.c; relaxed */
     bool asked_refused; /* a mechanism was asked for by name and can't be had */
     struct xsc_mech_state mech[XSC_MAX_MECHANISMS];
     struct xsc_sentence choice_reason; /* why the primary is the primary */

@@ -8,6 +8,7 @@
  *     first time: choose              facts, trials, primary and fallback (core/mechanism.c)
  *     health, if an interval is over  (core/health.c)
  *     slice by slice                  the mechanism watches, at most XSC_SLICE_NS at a time
+ *     a long wait: nap            for a sixteenth of what it has lasted, between two slices
  *     account for it
  *
  * WHY NO STORE IS LOST. The writer stores, we load: that is all the synchronisation there
@@ -18,6 +19,12 @@
  * WHY NO DEADLINE IS EARLY. The deadline is the OS clock's value at the start plus the
  * timeout, and the end is decided by reading that same clock. Ticks, whose rate is known to
  * some parts in ten thousand, only cut the time in between into slices.
+ *
+ * THE LAST RESORT. Nobody unparks a plain word, so its waiter can't leave the CPU for good. But one
+ * that has watched for a millisecond may nap between slices, in proportion: the store is noticed
+ * later by a sixteenth of what the wait has lasted, or a millisecond, at most (and by the OS's timer
+ * slack), and a wait of 100 ms burns an eighth of its time, not all of it. Off where the caller prefers
+ * latency, and for watches that know their end.
  */
 #include "core/wait.h"
 
@@ -32,7 +39,10 @@
 #define TIGHT_LOOKS_UNCHOSEN 100  /* before the hint's cost is known */
 #define SPUN_SHAVE 64             /* more than the counter's rate can be wrong by */
 #define LATE_MARGIN_NS 20000      /* a shorter hardware wait is often met at its end by chance */
-#define LATE_GRACE_NS 50000       /* later than this after its slice, the thread lost its CPU */
+#define NAP_AFTER_NS 1000000u     /* watched for so long */
+#define NAP_MAX_NS 1000000u
+#define NAP_PART 16u
+#define LATE_GRACE_NS 50000 /* later than this after its slice, the thread lost its CPU */
 
 /* *spun_ns: where a counter can tell for next to nothing; else 0. */
 static bool tight_spin(const struct xsc_engine *e, const struct xsc_watch *w, uint64_t *spun_ns)
@@ -167,6 +177,26 @@ static void account(struct xsc_slot *slot, uint64_t ns, bool deep, bool met)
     xsc_hist_add(&slot->waits, ns);
 }
 
+/* How long to nap in a wait that has lasted ns and has left_ns to go; 0: not at all. */
+static uint64_t nap_of(const struct watcher *by, const struct xsc_watching *how, uint64_t ns,
+                       uint64_t left_ns)
+{
+    if (!how->naps || ns < NAP_AFTER_NS || by->mech->traits & XSC_LEAVES_CPU) {
+        return 0;
+    }
+    const uint64_t nap = ns / NAP_PART < NAP_MAX_NS ? ns / NAP_PART : NAP_MAX_NS;
+
+    return nap < left_ns ? nap : left_ns;
+}
+
+/* After a nap: the time, but before the deadline, so that there is one more slice, if a short one. */
+static uint64_t last_look_due(uint64_t deadline_ns)
+{
+    const uint64_t now_ns = deadline_ns != XSC_FOREVER ? xsc_port_now_ns() : 0;
+
+    return now_ns < deadline_ns ? now_ns : deadline_ns - 1;
+}
+
 static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_watch *w,
                                 uint64_t now_ns, uint64_t deadline_ns, struct xsc_slot *slot,
                                 struct xsc_watching *how)
@@ -195,6 +225,16 @@ static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_wat
         __atomic_store_n(&slot->in_slices_ns, ns, __ATOMIC_RELAXED);
         if (deadline_ns != XSC_FOREVER) {
             now_ns = xsc_port_now_ns();
+        }
+        const uint64_t nap = nap_of(&by, how, ns, deadline_ns > now_ns ? deadline_ns - now_ns : 0);
+
+        if (nap) {
+            xsc_port_nap(nap);
+            from = now;
+            now = by.ctx->clock->ticks();
+            ns += xsc_elapsed_ns(by.ctx->clock, from, now);
+            __atomic_store_n(&slot->in_slices_ns, ns, __ATOMIC_RELAXED);
+            now_ns = last_look_due(deadline_ns);
         }
         /* Chosen, rolled back or reinstated meanwhile: a long wait is not stuck with the old. */
         const uint32_t newer = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
@@ -255,10 +295,15 @@ enum xsc_end xsc_core_watch(struct xsc_engine *e, const struct xsc_watch *w, uin
     return end;
 }
 
+static bool may_nap(const struct xsc_engine *e)
+{
+    return __atomic_load_n(&e->naps, __ATOMIC_RELAXED);
+}
+
 enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint64_t timeout_ns,
                            const char *(*asked)(void))
 {
-    struct xsc_watching how = {.asked = asked, .n = 1};
+    struct xsc_watching how = {.asked = asked, .n = 1, .naps = may_nap(e)};
     uint64_t spun_ns = 0;
 
     if (xsc_watch_met(w)) {
@@ -279,7 +324,7 @@ enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint
 enum xsc_end xsc_core_wait_any(struct xsc_engine *e, const struct xsc_watch *w, uint32_t n,
                                uint64_t timeout_ns, const char *(*asked)(void), uint32_t *which)
 {
-    struct xsc_watching how = {.asked = asked, .n = n};
+    struct xsc_watching how = {.asked = asked, .n = n, .naps = may_nap(e)};
 
     if (n == 1) {
         *which = 0;

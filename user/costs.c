@@ -58,6 +58,8 @@ static uint32_t weight_by_name(const char *name)
     return 0;
 }
 
+static uint32_t told;
+
 uint32_t xsc_preferred_weight(void)
 {
 #if defined(__GLIBC__)
@@ -68,7 +70,10 @@ uint32_t xsc_preferred_weight(void)
     const uint32_t weight = name && *name ? weight_by_name(name) : XSC_WEIGHT_BALANCED;
 
     if (!weight) {
-        xsc_port_say("xsc-wait: XSC_PREFER is neither latency, balanced nor cpu; using balanced");
+        if (!__atomic_exchange_n(&told, 1, __ATOMIC_RELAXED)) {
+            xsc_port_say("xsc-wait: XSC_PREFER is neither latency, balanced nor cpu; using "
+                         "balanced");
+        }
         return XSC_WEIGHT_BALANCED;
     }
     return weight;

@@ -9,6 +9,7 @@
 #include <xsc/wait.h>
 
 #include "core/wait.h"
+#include "user/costs.h"
 
 struct xsc_engine xsc_library;
 
@@ -23,8 +24,16 @@ XSC_EMIT(32, uint32_t)
 XSC_EMIT(64, uint64_t)
 #undef XSC_EMIT
 
+/* Whoever prefers latency gets it, at the price of a CPU. */
+static void set_naps(void)
+{
+    __atomic_store_n(&xsc_library.naps, xsc_preferred_weight() != XSC_WEIGHT_LATENCY,
+                     __ATOMIC_RELAXED);
+}
+
 const char *xsc_asked_by_environment(void)
 {
+    set_naps();
 #if defined(__GLIBC__)
     const char *name = secure_getenv("XSC_MECHANISM");
 #else
@@ -69,6 +78,7 @@ int xsc_init(const struct xsc_config *config)
     const char *asked = config && config->mechanism ? config->mechanism
                                                     : xsc_asked_by_environment();
 
+    set_naps();
     switch (xsc_engine_choose(&xsc_library, asked)) {
     case XSC_CHOSE:
         return 0;

@@ -43,7 +43,10 @@
  * - The word may be any naturally aligned 1, 2, 4 or 8 bytes of ordinary (write-back
  *   cacheable) memory. Uncached memory works too, looked at once a slice.
  * - Every waiter burns its CPU while it watches (UMWAIT and friends burn it in a
- *   shallow sleep): a wait of many milliseconds is better parked.
+ *   shallow sleep). A wait that has lasted a millisecond naps between its looks, for a
+ *   sixteenth of what it has lasted and a millisecond at most: so much later, and the OS's
+ *   timer slack, is its store seen. XSC_PREFER=latency in the environment forbids that.
+ *   Where waits are long and the writer can help, xsc/park.h is better.
  */
 #ifndef XSC_WAIT_H
 #define XSC_WAIT_H

@@ -53,7 +53,7 @@ static int setup(void **state)
     memset(&seen, 0, sizeof(seen));
     memset(&in_force, 0, sizeof(in_force));
     memset(sites, 0, sizeof(sites));
-    changes = learning = failures = 0;
+    changes = learning = failures = told = 0;
     process = 0;
     return 0;
 }

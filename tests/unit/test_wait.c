@@ -64,6 +64,102 @@ static void short_timeouts_skip_the_tight_spin(void **state)
     assert_int_equal(counts().shallow, 1);
 }
 
+/* ---------------------------------------------------------------------------- naps ---- */
+
+/* Until a store `after` the start; how late it was noticed. */
+static uint64_t late_by(uint64_t after)
+{
+    setup(NULL);
+    e.naps = 1;
+    const uint64_t at = fake.now + after;
+
+    fake_store_at(at, &word, 4, 7);
+    assert_int_equal(wait(XSC_FOREVER), XSC_MET);
+    return fake.now - at;
+}
+
+static void long_waits_nap_in_proportion(void **state)
+{
+    (void)state;
+    assert_true(late_by(MS - 100 * US) < 300);
+    assert_int_equal(fake.naps, 0);
+    for (uint64_t after = MS; after < 300 * MS; after += after / 7) {
+        assert_true(late_by(after + MS / 3) < after / 16 + MS / 16 + 300);
+        assert_true(fake.naps > 0);
+        assert_in_range(fake.longest_nap, MS / 16, MS);
+        const struct xsc_counts n = counts();
+
+        assert_int_equal(n.total, 1);
+        assert_int_equal(n.changed, 1);
+        assert_in_range(n.sum_ns, after, after + after / 8 + MS);
+        /* Naps are in the wait's length, and not in its slices'. */
+        assert_true(n.slices_ns + fake.naps * (MS / 16) <= n.sum_ns);
+        assert_sound(&n);
+    }
+    assert_int_equal(fake.longest_nap, MS);
+    late_by(10 * MS);
+    assert_true(counts().slices_ns < 4 * MS); /* what it burnt of 10 */
+}
+
+static void a_nap_is_no_reason_to_be_early_or_blind(void **state)
+{
+    (void)state;
+    for (uint64_t timeout = MS / 2; timeout < 50 * MS; timeout += timeout / 5) {
+        setup(NULL);
+        e.naps = 1;
+        fake.nap_over_ns = 80 * US;
+        const uint64_t start = fake.now;
+
+        assert_int_equal(wait(timeout), XSC_TIMED_OUT);
+        assert_in_range(fake.now - start, timeout, timeout + 82 * US);
+
+        /* A store within the last nap: seen, though the nap ends after the deadline. */
+        setup(NULL);
+        e.naps = 1;
+        fake.nap_over_ns = 80 * US;
+        fake_store_at(fake.now + timeout - 1, &word, 4, 7);
+        assert_int_equal(wait(timeout), XSC_MET);
+    }
+}
+
+static void who_prefers_latency_or_leaves_the_cpu_does_not_nap(void **state)
+{
+    (void)state;
+    fake_store_at(fake.now + 20 * MS, &word, 4, 7);
+    assert_int_equal(wait(XSC_FOREVER), XSC_MET);
+    assert_int_equal(fake.naps, 0);
+
+    setup(NULL);
+    e.naps = 1;
+    fake_mech[2].traits |= XSC_LEAVES_CPU;
+    e.chosen = XSC_CHOICE(2, 2);
+    fake_store_at(fake.now + 20 * MS, &word, 4, 7);
+    assert_int_equal(wait(XSC_FOREVER), XSC_MET);
+    assert_int_equal(fake.naps, 0);
+
+    /* A watch of a park: it knows its end. */
+    setup(NULL);
+    e.naps = 1;
+    struct xsc_watching how = {.asked = asked, .n = 1};
+    const struct xsc_watch w = changes(&word);
+
+    assert_int_equal(xsc_core_watch(&e, &w, 20 * MS, &how), XSC_TIMED_OUT);
+    assert_int_equal(fake.naps, 0);
+}
+
+static void any_of_several_naps_too(void **state)
+{
+    uint32_t other = 0, which;
+    const struct xsc_watch w[] = {changes(&word), changes(&other)};
+
+    (void)state;
+    e.naps = 1;
+    fake_store_at(fake.now + 20 * MS, &other, 4, 7);
+    assert_int_equal(xsc_core_wait_any(&e, w, 2, XSC_FOREVER, asked, &which), XSC_MET);
+    assert_int_equal(which, 1);
+    assert_true(fake.naps > 0);
+}
+
 /* ---------------------------------------------------------------------------- the watch ---- */
 
 static void met_in_the_first_slice(void **state)
@@ -331,6 +427,10 @@ int main(void)
         cmocka_unit_test_setup(met_at_once_costs_no_clock, setup),
         cmocka_unit_test_setup(met_in_the_tight_spin, setup),
         cmocka_unit_test_setup(short_timeouts_skip_the_tight_spin, setup),
+        cmocka_unit_test_setup(long_waits_nap_in_proportion, setup),
+        cmocka_unit_test_setup(a_nap_is_no_reason_to_be_early_or_blind, setup),
+        cmocka_unit_test_setup(who_prefers_latency_or_leaves_the_cpu_does_not_nap, setup),
+        cmocka_unit_test_setup(any_of_several_naps_too, setup),
         cmocka_unit_test_setup(met_in_the_first_slice, setup),
         cmocka_unit_test_setup(met_in_a_later_slice, setup),
         cmocka_unit_test_setup(min_max_and_sum_are_of_all_waits, setup),
