@@ -38,7 +38,10 @@ static struct vmm_result run(enum vmm_halt halt, uint64_t max_sleep_ns, const st
 int main(int argc, char *argv[])
 {
     const struct vmm_load idle = {.run_ns = 300 * (uint64_t)MS};
-    const struct vmm_load booting = {.run_ns = 300 * (uint64_t)MS, .booting = 1};
+    const struct vmm_load booting = {.run_ns = 300 * (uint64_t)MS, .boot_ns = 15000 * (uint64_t)MS};
+    const struct vmm_load booted = {.run_ns = 400 * (uint64_t)MS, .boot_ns = 100 * (uint64_t)MS};
+    const struct vmm_load timer = {.requests = 20, .device_ns = 5 * (uint64_t)MS, .work = 10};
+    const struct vmm_load soon = {.requests = 200, .device_ns = MS / 10, .work = 10};
     const struct vmm_load io = {.requests = 100, .device_ns = 1000, .work = 100};
     const struct vmm_load kicks = {.requests = 20, .every_ns = 100 * (uint64_t)MS, .work = 10};
     struct vmm_result r;
@@ -66,9 +69,19 @@ int main(int argc, char *argv[])
     r = run(VMM_GOVERNOR, MAX_SLEEP_NS, &idle);
     CHECK(r.sleeps > 0 && r.sleeps + 50 <= r.halts && !r.served);
     r = run(VMM_GOVERNOR, MAX_SLEEP_NS, &booting);
-    CHECK(!r.sleeps);
+    CHECK(!r.sleeps && r.first_sleep_ns == UINT64_MAX);
+    r = run(VMM_GOVERNOR, MAX_SLEEP_NS, &booted);
+    CHECK(r.sleeps > 0 && r.first_sleep_ns >= booted.boot_ns);
     r = run(VMM_GOVERNOR, 0, &idle);
     CHECK(!r.sleeps);
+
+    /* The VMM's own timer: slept until it is near, and not at all where it always is. */
+    r = run(VMM_GOVERNOR, MAX_SLEEP_NS, &timer);
+    CHECK(r.served == 20 && r.sleeps > 0 && !r.kicked);
+    r = run(VMM_GOVERNOR, 60000 * (uint64_t)MS, &timer);
+    CHECK(r.served == 20 && !r.sleeps);
+    r = run(VMM_GOVERNOR, MAX_SLEEP_NS, &soon);
+    CHECK(r.served == 200 && !r.sleeps);
 
     /* Naps that would last a minute: the run ends only because kicks end them. */
     r = run(VMM_GOVERNOR, 60000 * (uint64_t)MS, &kicks);

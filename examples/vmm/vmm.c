@@ -12,7 +12,16 @@
 #include <xsc/nap.h>
 
 #define NS_PER_S 1000000000u
+
+/*
+ * The governor's first 15 s. It is begun by the clock (and what the load says of the boot), then
+ * asked by a clock so far ahead: no run need last for 15 s. A quicker clock would do that
+ * too, but would also shorten the millisecond within which waits must follow each other.
+ */
 #define BOOT_NS ((uint64_t)XSC_IDLE_BOOT_S * NS_PER_S)
+
+/* How much later than asked a nap may end: 50 us of timer slack, and the way back to the CPU. */
+#define LATE_NS 100000u
 
 struct vcpu {
     struct vmm_page *page;
@@ -21,9 +30,10 @@ struct vcpu {
     struct xsc_idle idle;
     struct xsc_nap_word nap;
     struct xsc_nap_word sender; /* kicked when a request is served, or the run ends */
-    uint64_t due_ns;            /* chained: the VMM's timer; UINT64_MAX: a request is under way */
-    uint64_t asked_ns;          /* when the request under way was due; written before status */
-    uint32_t served;            /* page->done, as last seen */
+    uint64_t start_ns;
+    uint64_t due_ns;   /* chained: the VMM's timer; UINT64_MAX: a request is under way */
+    uint64_t asked_ns; /* when the request under way was due; written before status */
+    uint32_t served;   /* page->done, as last seen */
     uint32_t stop;
 };
 
@@ -93,28 +103,37 @@ static void tick(struct vcpu *v, uint64_t now_ns)
     }
 }
 
-/* The guest waits for an interrupt. This is what a VMM's exit handler would hold. */
-static void halted(struct vcpu *v, enum vmm_halt halt, uint64_t max_sleep_ns, uint64_t now_ns)
+/*
+ * For how long a guest that waits for an interrupt is kept from its CPU; 0: not at all. This is
+ * what a VMM's exit handler would hold.
+ */
+static uint64_t sleep_wanted(struct vcpu *v, uint64_t now_ns)
 {
     const bool has_work = __atomic_load_n(&v->page->status, __ATOMIC_ACQUIRE);
-    uint64_t ns;
+    const uint64_t ns = xsc_idle_on_wait(&v->idle, now_ns + BOOT_NS, has_work);
 
-    switch (halt) {
-    case VMM_OFF:
-        return;
-    case VMM_NAIVE:
-        v->r->sleeps++;
-        sleep_ns(max_sleep_ns);
-        return;
-    case VMM_GOVERNOR:
-        break;
+    /* Nobody kicks for the VMM's own timer: a nap that might outlast it is left out. */
+    return v->due_ns != UINT64_MAX && ns + LATE_NS > v->due_ns - now_ns ? 0 : ns;
+}
+
+static void halted(struct vcpu *v, enum vmm_halt halt, uint64_t max_sleep_ns, uint64_t now_ns)
+{
+    uint64_t ns = 0;
+
+    if (halt == VMM_NAIVE) {
+        ns = max_sleep_ns;
+    } else if (halt == VMM_GOVERNOR) {
+        ns = sleep_wanted(v, now_ns);
     }
-    ns = xsc_idle_on_wait(&v->idle, now_ns, has_work);
-    if (v->due_ns != UINT64_MAX && ns > v->due_ns - now_ns) {
-        ns = v->due_ns - now_ns;
+    if (!ns) {
+        return;
     }
-    if (ns) {
-        v->r->sleeps++;
+    if (!v->r->sleeps++) {
+        v->r->first_sleep_ns = now_ns - v->start_ns;
+    }
+    if (halt == VMM_NAIVE) {
+        sleep_ns(ns);
+    } else {
         v->r->kicked += !xsc_nap(&v->nap, ns);
     }
 }
@@ -125,17 +144,20 @@ int vmm_run(const struct vmm_engine *engine, struct vmm_guest *guest, struct vmm
 {
     const uint64_t start_ns = clock_ns(CLOCK_MONOTONIC);
     const uint64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    struct vcpu v = {
-        .page = page, .load = load, .r = r, .due_ns = UINT64_MAX, .served = page->done};
+    struct vcpu v = {.page = page,
+                     .load = load,
+                     .r = r,
+                     .start_ns = start_ns,
+                     .due_ns = UINT64_MAX,
+                     .served = page->done};
     uint64_t now_ns = start_ns;
     pthread_t device;
     int err = 0;
 
     page->work = load->work;
     r->pause_ns = r->halts = r->sleeps = r->kicked = r->served = 0;
-    /* A guest that booted long ago: so that not every run need last for 15 s. */
-    xsc_idle_init(&v.idle, max_sleep_ns,
-                  load->booting || start_ns < BOOT_NS ? start_ns : start_ns - BOOT_NS);
+    r->first_sleep_ns = UINT64_MAX;
+    xsc_idle_init(&v.idle, max_sleep_ns, start_ns + load->boot_ns);
     if (load->every_ns) {
         if (pthread_create(&device, NULL, sender, &v)) {
             return -EAGAIN;

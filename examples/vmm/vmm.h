@@ -48,14 +48,15 @@ struct vmm_load {
     uint64_t burst;     /* chained: a pause after so many; 0: none */
     uint64_t pause_ns;  /* of that length, by the VMM's timer */
     uint64_t every_ns;  /* not 0: another thread sends each, so long after the last was served */
+    uint64_t boot_ns;   /* what is left of the governor's first 15 s when the run begins */
     uint32_t work;      /* loops a request */
-    uint32_t booting;   /* 1: the governor's first 15 s begin with the run, 0: they are over */
 };
 
 struct vmm_result {
     uint64_t wall_ns, pause_ns, cpu_ns; /* the run, its pauses, and the vCPU thread's CPU time */
     uint64_t halts, sleeps, kicked;     /* halts; those slept after; sleeps that a kick ended */
     uint64_t served;
+    uint64_t first_sleep_ns; /* from the run's beginning; UINT64_MAX: it never slept */
     /* From the moment a request is due to the halt after it is served; the last max_latencies. */
     uint64_t *latency_ns;
     uint64_t max_latencies;

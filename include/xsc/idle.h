@@ -53,8 +53,8 @@ XSC_API void xsc_idle_init(struct xsc_idle *idle, uint64_t max_sleep_ns, uint64_
 
 /*
  * The caller is about to wait, at the time now_ns. has_work: it knows of something to do (an
- * interrupt is pending, a timer is due). Returns for how many ns to sleep now; 0: not at all. The
- * caller cuts the sleep where a timer of its own is due sooner.
+ * interrupt is pending, a timer is due). Returns for how many ns to sleep now; 0: not at all. A
+ * timer of the caller's own may be due sooner: that sleep is for the caller to cut, or to leave out.
  */
 XSC_API uint64_t xsc_idle_on_wait(struct xsc_idle *idle, uint64_t now_ns, bool has_work);
 
