@@ -58,10 +58,10 @@ int main(int argc, char *argv[])
         return 77;
     }
 
-    for (enum vmm_halt halt = VMM_OFF; halt <= VMM_GOVERNOR; halt++) {
+    for (enum vmm_halt halt = VMM_OFF; halt <= VMM_PARK; halt++) {
         r = run(halt, MAX_SLEEP_NS, &io);
         CHECK(r.served == 100);
-        CHECK(halt != VMM_OFF || !r.sleeps);
+        CHECK((halt != VMM_OFF && halt != VMM_PARK) || !r.sleeps);
         CHECK(halt != VMM_NAIVE || r.sleeps == r.halts);
     }
     r = run(VMM_OFF, MAX_SLEEP_NS, &idle);
@@ -86,6 +86,11 @@ int main(int argc, char *argv[])
     /* Naps that would last a minute: the run ends only because kicks end them. */
     r = run(VMM_GOVERNOR, 60000 * (uint64_t)MS, &kicks);
     CHECK(r.served == 20 && r.kicked > 0 && r.kicked <= r.sleeps);
+
+    r = run(VMM_PARK, 0, &kicks);
+    CHECK(r.served == 20);
+    r = run(VMM_PARK, 0, &timer);
+    CHECK(r.served == 20);
 
     engine->close(guest);
     puts(failures ? "failed" : "ok");

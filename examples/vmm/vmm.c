@@ -10,6 +10,8 @@
 
 #include <xsc/idle.h>
 #include <xsc/nap.h>
+#include <xsc/park.h>
+#include <xsc/wait.h>
 
 #define NS_PER_S 1000000000u
 
@@ -22,6 +24,9 @@
 
 /* How much later than asked a nap may end: 50 us of timer slack, and the way back to the CPU. */
 #define LATE_NS 100000u
+
+/* A parked vCPU comes back so often, to see whether its run is over. */
+#define LOOK_NS 10000000u
 
 struct vcpu {
     struct vmm_page *page;
@@ -62,6 +67,7 @@ static void *sender(void *arg)
         v->asked_ns = clock_ns(CLOCK_MONOTONIC);
         __atomic_store_n(&v->page->status, 1, __ATOMIC_RELEASE);
         xsc_nap_kick(&v->nap);
+        xsc_unpark_one(&v->page->status);
         xsc_nap(&v->sender, XSC_FOREVER);
     }
     return NULL;
@@ -116,11 +122,28 @@ static uint64_t sleep_wanted(struct vcpu *v, uint64_t now_ns)
     return v->due_ns != UINT64_MAX && ns + LATE_NS > v->due_ns - now_ns ? 0 : ns;
 }
 
+/*
+ * What the library does where every event can be watched: interrupts by their word, the VMM's
+ * timer by the timeout, the last of it without leaving the CPU.
+ */
+static void park(struct vcpu *v, uint64_t now_ns)
+{
+    const uint64_t left_ns = v->due_ns == UINT64_MAX ? LOOK_NS + LATE_NS : v->due_ns - now_ns;
+
+    if (left_ns > LATE_NS) {
+        xsc_park_u32(&v->page->status, 0, left_ns - LATE_NS);
+    } else {
+        xsc_wait_u32(&v->page->status, 0, left_ns);
+    }
+}
+
 static void halted(struct vcpu *v, enum vmm_halt halt, uint64_t max_sleep_ns, uint64_t now_ns)
 {
     uint64_t ns = 0;
 
-    if (halt == VMM_NAIVE) {
+    if (halt == VMM_PARK) {
+        park(v, now_ns);
+    } else if (halt == VMM_NAIVE) {
         ns = max_sleep_ns;
     } else if (halt == VMM_GOVERNOR) {
         ns = sleep_wanted(v, now_ns);

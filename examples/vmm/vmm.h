@@ -38,6 +38,7 @@ enum vmm_halt {
     VMM_OFF,      /* runs the guest again at once */
     VMM_NAIVE,    /* sleeps max_sleep_ns every time, whatever is pending */
     VMM_GOVERNOR, /* asks xsc/idle.h, and naps as xsc/nap.h does */
+    VMM_PARK,     /* parks on the device's status word: how long to watch first is learned */
 };
 
 /* What is asked of the guest. */
