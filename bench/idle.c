@@ -3,10 +3,11 @@
  * idle: what the idle governor saves and costs, on guests whose halts come back at once.
  *
  * The guests are examples/vmm's: each halts for real, and the VMM treats the halt in six ways, in
- * turns; the last is a park with the learned policy, for a VMM that can watch every event. Threads are not pinned, as a VMM's are not. Runs whose length is judged are repeated, in
- * turns too, and the quickest counts: the work is fixed, and whatever others do only adds.
- * Latencies are from the request to the halt after it is served. Rows without a guest say what
- * sleeping and waking cost on this machine whatever governs it.
+ * turns; the last is a park with the learned policy, for a VMM that can watch every event. Threads
+ * are not pinned, as a VMM's are not. Runs whose length is judged are repeated, in turns too, and the
+ * quickest counts: the work is fixed, and whatever others do only adds. Latencies are from the
+ * request to the halt after it is served. Rows without a guest say what sleeping and waking cost
+ * on this machine whatever governs it.
  */
 #define _GNU_SOURCE
 #include <math.h>
