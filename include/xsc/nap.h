@@ -11,6 +11,8 @@
  *
  * A kick ends a nap at once. One that comes before the nap is kept, and that nap does not sleep, so
  * there is no moment at which a kick is lost: not between the look for work and the nap either.
+ * (At once on Linux. The port for other systems can't wake a thread: there a nap looks for a kick
+ * once a millisecond, and at its end.)
  *
  * Safe in signal handlers (kicks). No allocation; errno is left alone; no cancellation points.
  * A nap is for the threads of one process.
