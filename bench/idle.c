@@ -27,13 +27,13 @@
 #define ITERATIONS 100u /* first events after deep idle; the other loads follow from it */
 #define RUNS 5          /* of which the quickest counts */
 
-#define US 1000u
-#define MS 1000000u
-#define DEEP_NS (100 * (uint64_t)MS) /* more than the ramp takes, at naps of 200 us too */
-#define PING_NS (10 * (uint64_t)MS)
-#define PAUSE_NS (20 * (uint64_t)MS)
+#define US ((uint64_t)1000)
+#define MS ((uint64_t)1000000)
+#define DEEP_NS (100 * MS) /* more than the ramp takes, at naps of 200 us too */
+#define PING_NS (10 * MS)
+#define PAUSE_NS (20 * MS)
 #define BURST 50u
-#define BOOT_NS (XSC_IDLE_BOOT_S * 1000 * (uint64_t)MS)
+#define BOOT_NS (1000 * MS * XSC_IDLE_BOOT_S)
 
 enum { OFF, NAIVE, OURS_50, OURS_100, OURS_200, PARKED, WAYS };
 
@@ -327,7 +327,7 @@ static void run(const struct bench_options *o)
         char text[32];
 
         snprintf(text, sizeof(text), "sleeps of %llu us",
-                 (unsigned long long)ways[i].max_sleep_ns / US);
+                 (unsigned long long)(ways[i].max_sleep_ns / US));
         bench_table_row(idle, "no guest", text, -1);
     }
 

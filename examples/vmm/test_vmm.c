@@ -8,7 +8,7 @@
 
 #include "examples/vmm/vmm.h"
 
-#define MS 1000000u
+#define MS ((uint64_t)1000000)
 #define MAX_SLEEP_NS 200000u
 
 static const struct vmm_engine *engine;
@@ -37,13 +37,13 @@ static struct vmm_result run(enum vmm_halt halt, uint64_t max_sleep_ns, const st
 
 int main(int argc, char *argv[])
 {
-    const struct vmm_load idle = {.run_ns = 300 * (uint64_t)MS};
-    const struct vmm_load booting = {.run_ns = 300 * (uint64_t)MS, .boot_ns = 15000 * (uint64_t)MS};
-    const struct vmm_load booted = {.run_ns = 400 * (uint64_t)MS, .boot_ns = 100 * (uint64_t)MS};
-    const struct vmm_load timer = {.requests = 20, .device_ns = 5 * (uint64_t)MS, .work = 10};
+    const struct vmm_load idle = {.run_ns = 300 * MS};
+    const struct vmm_load booting = {.run_ns = 300 * MS, .boot_ns = 15000 * MS};
+    const struct vmm_load booted = {.run_ns = 400 * MS, .boot_ns = 100 * MS};
+    const struct vmm_load timer = {.requests = 20, .device_ns = 5 * MS, .work = 10};
     const struct vmm_load soon = {.requests = 200, .device_ns = MS / 10, .work = 10};
     const struct vmm_load io = {.requests = 100, .device_ns = 1000, .work = 100};
-    const struct vmm_load kicks = {.requests = 20, .every_ns = 100 * (uint64_t)MS, .work = 10};
+    const struct vmm_load kicks = {.requests = 20, .every_ns = 100 * MS, .work = 10};
     struct vmm_result r;
     char why[200];
 
@@ -78,13 +78,13 @@ int main(int argc, char *argv[])
     /* The VMM's own timer: slept until it is near, and not at all where it always is. */
     r = run(VMM_GOVERNOR, MAX_SLEEP_NS, &timer);
     CHECK(r.served == 20 && r.sleeps > 0 && !r.kicked);
-    r = run(VMM_GOVERNOR, 60000 * (uint64_t)MS, &timer);
+    r = run(VMM_GOVERNOR, 60000 * MS, &timer);
     CHECK(r.served == 20 && !r.sleeps);
     r = run(VMM_GOVERNOR, MAX_SLEEP_NS, &soon);
     CHECK(r.served == 200 && !r.sleeps);
 
     /* Naps that would last a minute: the run ends only because kicks end them. */
-    r = run(VMM_GOVERNOR, 60000 * (uint64_t)MS, &kicks);
+    r = run(VMM_GOVERNOR, 60000 * MS, &kicks);
     CHECK(r.served == 20 && r.kicked > 0 && r.kicked <= r.sleeps);
 
     r = run(VMM_PARK, 0, &kicks);

@@ -73,8 +73,8 @@ static int asked(const char *value, uint64_t *ns, char *said, size_t size)
     struct {
         uint64_t ns;
         int err;
-    } got;
-    int lines[2], answer[2], status;
+    } got = {.ns = 12345};
+    int lines[2] = {-1, -1}, answer[2] = {-1, -1}, status;
     size_t n = 0;
     ssize_t part;
 
@@ -88,7 +88,6 @@ static int asked(const char *value, uint64_t *ns, char *said, size_t size)
             unsetenv("XSC_IDLE_SLEEP");
         }
         dup2(lines[1], STDERR_FILENO);
-        got.ns = 12345;
         got.err = xsc_idle_asked(&got.ns);
         for (int i = 0; i < 2; i++) {
             uint64_t again;

@@ -4,8 +4,8 @@
 
 #include <xsc/idle.h>
 
-#define MS 1000000u
-#define BOOTED (15000 * (uint64_t)MS)
+#define MS ((uint64_t)1000000)
+#define BOOTED (15000 * MS)
 #define MAX_NS 200000u
 
 static uint64_t now;
@@ -123,7 +123,7 @@ static void nothing_sleeps_in_the_first_15_seconds(void **state)
         struct xsc_idle idle;
 
         xsc_idle_init(&idle, MAX_NS, starts[i]);
-        now = starts[i] + BOOTED - 1 - 600 * 1000;
+        now = starts[i] + BOOTED - 1 - 600 * (uint64_t)1000;
         assert_int_equal(idle_for(&idle, 600), 0);
         assert_int_equal(now, starts[i] + BOOTED - 1);
         assert_int_equal(xsc_idle_on_wait(&idle, now += 1, false), MAX_NS);
