@@ -12,9 +12,10 @@ static struct vmm_guest *absent_open(struct vmm_page **page, char *why, size_t s
     return NULL;
 }
 
-static int absent_run(struct vmm_guest *guest)
+static int absent_run(struct vmm_guest *guest, bool interrupt)
 {
     (void)guest;
+    (void)interrupt;
     return -ENOSYS;
 }
 

@@ -2,7 +2,7 @@
 /*
  * A real-mode x86 guest under /dev/kvm. Without an interrupt controller in the kernel every HLT
  * is an exit to user space (Linux, Documentation/virt/kvm/api.rst, KVM_EXIT_HLT), and
- * KVM_RUN then goes on behind it.
+ * KVM_RUN then goes on behind it, or in the handler after KVM_INTERRUPT.
  */
 #define _GNU_SOURCE
 #include "examples/vmm/vmm.h"
@@ -17,23 +17,27 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define CODE_AT 0x1000u
+#define VECTOR 32u
+#define VECTOR_AT (VECTOR * 4) /* real mode's table is at 0: offset, segment */
+#define HANDLER_AT 0x800u
+#define CODE_AT 0x1000u /* and its stack ends there */
 #define PAGE_AT 0x2000u
 #define MEMORY 0x3000u
 
 static const uint8_t program[] = {
-    0xfb,                                                 /* loop: sti */
-    0xf4,                                                 /*       hlt */
-    0x66, 0xa1, 0x00, 0x20,                               /*       mov eax, [status] */
-    0x66, 0x85, 0xc0,                                     /*       test eax, eax */
-    0x74, 0xf5,                                           /*       jz loop */
-    0x66, 0xc7, 0x06, 0x00, 0x20, 0x00, 0x00, 0x00, 0x00, /*       mov dword [status], 0 */
-    0x66, 0x8b, 0x0e, 0x04, 0x20,                         /*       mov ecx, [work] */
-    0x66, 0x41,                                           /*       inc ecx */
+    0xfb,       /* loop: sti */
+    0xf4,       /*       hlt */
+    0xeb, 0xfc, /*       jmp loop */
+};
+
+static const uint8_t handler[] = {
+    0x66, 0xc7, 0x06, 0x00, 0x20, 0x00, 0x00, 0x00, 0x00, /* mov dword [status], 0 */
+    0x66, 0x8b, 0x0e, 0x04, 0x20,                         /* mov ecx, [work] */
+    0x66, 0x41,                                           /* inc ecx */
     0x66, 0x49,                                           /* work: dec ecx */
-    0x75, 0xfc,                                           /*       jnz work */
-    0x66, 0xff, 0x06, 0x08, 0x20,                         /*       inc dword [done] */
-    0xeb, 0xda,                                           /*       jmp loop */
+    0x75, 0xfc,                                           /* jnz work */
+    0x66, 0xff, 0x06, 0x08, 0x20,                         /* inc dword [done] */
+    0xcf,                                                 /* iret */
 };
 
 struct vmm_guest {
@@ -72,7 +76,8 @@ static void *map(size_t size, int flags, int fd)
 static const char *set_up(struct vmm_guest *g)
 {
     struct kvm_userspace_memory_region region = {.memory_size = MEMORY};
-    struct kvm_regs regs = {.rip = CODE_AT, .rflags = 2};
+    struct kvm_regs regs = {.rip = CODE_AT, .rsp = CODE_AT, .rflags = 2};
+    const uint16_t vector[2] = {HANDLER_AT, 0};
     struct kvm_sregs sregs;
     int size;
 
@@ -89,6 +94,8 @@ static const char *set_up(struct vmm_guest *g)
         return "memory";
     }
     memcpy(g->memory + CODE_AT, program, sizeof(program));
+    memcpy(g->memory + HANDLER_AT, handler, sizeof(handler));
+    memcpy(g->memory + VECTOR_AT, vector, sizeof(vector));
     region.userspace_addr = (uintptr_t)g->memory;
     if (ioctl(g->vm, KVM_SET_USER_MEMORY_REGION, &region) < 0) {
         return "KVM_SET_USER_MEMORY_REGION";
@@ -108,6 +115,7 @@ static const char *set_up(struct vmm_guest *g)
     }
     sregs.cs.base = sregs.cs.selector = 0;
     sregs.ds.base = sregs.ds.selector = 0;
+    sregs.ss.base = sregs.ss.selector = 0;
     if (ioctl(g->vcpu, KVM_SET_SREGS, &sregs) < 0 || ioctl(g->vcpu, KVM_SET_REGS, &regs) < 0) {
         return "KVM_SET_REGS";
     }
@@ -135,8 +143,14 @@ static struct vmm_guest *kvm_open(struct vmm_page **page, char *why, size_t size
     return g;
 }
 
-static int kvm_run(struct vmm_guest *g)
+static int kvm_run(struct vmm_guest *g, bool interrupt)
 {
+    const struct kvm_interrupt vector = {.irq = VECTOR};
+
+    /* The guest halts with interrupts on, so that it can be interrupted at once. */
+    if (interrupt && ioctl(g->vcpu, KVM_INTERRUPT, &vector) < 0) {
+        return -errno;
+    }
     while (ioctl(g->vcpu, KVM_RUN, 0) < 0) {
         if (errno != EINTR) {
             return -errno;

@@ -189,7 +189,7 @@ int vmm_run(const struct vmm_engine *engine, struct vmm_guest *guest, struct vmm
         v.due_ns = start_ns + load->device_ns;
     }
     while (!over(&v, now_ns - start_ns)) {
-        err = engine->run(guest);
+        err = engine->run(guest, __atomic_load_n(&page->status, __ATOMIC_ACQUIRE));
         if (err) {
             break;
         }

@@ -3,13 +3,15 @@
  * examples/vmm/vmm.h - a small VMM with one vCPU whose halt exits come back at once
  *
  * Two engines run a guest that really halts: Unicorn an arm64 guest (WFI), /dev/kvm an x86 one
- * (HLT). Each guest halts, looks at its device's status word, and serves what it finds: it clears
- * the status, counts down `work`, and adds 1 to `done`. Both are in a page that it shares with
- * the VMM, whose loop (vmm.c) plays the device and the timer and asks the governor at every halt.
+ * (HLT). The first has interrupts masked and looks at its device's status word after every halt; the
+ * second is interrupted while it halts. To serve the device it clears the status, counts down
+ * `work`, and adds 1 to `done`: words of a page that it shares with the VMM, whose loop (vmm.c)
+ * plays the device and the timer and decides what comes of a halt.
  */
 #ifndef XSC_EXAMPLES_VMM_H
 #define XSC_EXAMPLES_VMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,8 +28,8 @@ struct vmm_engine {
     const char *name;
     /* NULL: not here, and why says what is missing. */
     struct vmm_guest *(*open)(struct vmm_page **page, char *why, size_t size);
-    /* Runs the guest to its next halt. 0, or a negative errno. */
-    int (*run)(struct vmm_guest *guest);
+    /* Runs the guest to its next halt, interrupted if it can be. 0, or a negative errno. */
+    int (*run)(struct vmm_guest *guest, bool interrupt);
     void (*close)(struct vmm_guest *guest);
 };
 
