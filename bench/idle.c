@@ -4,8 +4,8 @@
  *
  * The guests are examples/vmm's: each halts for real, and the VMM treats the halt in six ways, in
  * turns; the last is a park with the learned policy, for a VMM that can watch every event. Threads
- * are not pinned, as a VMM's are not. Runs whose length is judged are repeated, in turns too, and the
- * quickest counts: the work is fixed, and whatever others do only adds. Latencies are from the
+ * are not pinned, as a VMM's are not. Runs whose length is judged are repeated, in turns too, and
+ * the quickest counts: the work is fixed, and whatever others do only adds. Latencies are from the
  * request to the halt after it is served. Rows without a guest say what sleeping and waking cost
  * on this machine whatever governs it.
  */
@@ -145,7 +145,7 @@ static void measure_idle(const struct guest *g, const struct way *w, uint32_t n,
     free(ns);
 }
 
-/* The quickest run of each way, in ns a request and its metric's unit. row: that of the first way. */
+/* The quickest run of each way, in its metric's unit. row: that of the first way. */
 static void measure_load(const struct guest *g, const struct vmm_load *l, double unit,
                          const struct bench_table *t, unsigned row, unsigned metric, unsigned round)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xsc-vmm unicorn|kvm [SECONDS]: an idle guest for so long (1), and what it did to its vCPU thread.
- * XSC_IDLE_SLEEP sets the governor. Exit 0; 1 trouble; 2 bad arguments; 77 no such engine here.
+ * xsc-vmm unicorn|kvm [SECONDS]: an idle guest, as if booted long ago, for so long (1), and what
+ * it did to its vCPU thread. XSC_IDLE_SLEEP sets the governor. Exit 0; 1 trouble; 2 bad arguments;
+ * 77 no such engine here.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * examples/vmm/vmm.h - a small VMM with one vCPU whose halt exits come back at once
  *
  * Two engines run a guest that really halts: Unicorn an arm64 guest (WFI), /dev/kvm an x86 one
- * (HLT). The first has interrupts masked and looks at its device's status word after every halt; the
- * second is interrupted while it halts. To serve the device it clears the status, counts down
+ * (HLT). The first has interrupts masked and looks at its device's status word after every halt;
+ * the second is interrupted while it halts. To serve the device it clears the status, counts down
  * `work`, and adds 1 to `done`: words of a page that it shares with the VMM, whose loop (vmm.c)
  * plays the device and the timer and decides what comes of a halt.
  */

@@ -33,7 +33,8 @@ struct xsc_nap_word {
 
 /*
  * Sleeps until a kick, at most ns of CLOCK_MONOTONIC (XSC_FOREVER: no limit). Returns
- *   0           kicked, now or since the last nap: what was written before the kick is seen (acquire);
+ *   0           kicked, now or since the last nap: what was written before the kick is seen
+ *               (acquire);
  *   -ETIMEDOUT  not kicked; at least ns have passed.
  * How much later than ns a nap ends is the OS's timer slack: 50 us on Linux, unless the
  * thread asks for less with prctl(PR_SET_TIMERSLACK).
@@ -52,7 +53,7 @@ XSC_API void xsc_nap_kick(struct xsc_nap_word *word);
  * Stores that in ns, or 0, in *max_sleep_ns, for xsc_idle_init(). Returns
  *   0        on or off, as asked. The first time it is on, a line on standard error says so, and
  *            another at the first nap after that;
- *   -EINVAL  the variable says something else: off, and a line on standard error says what is allowed;
+ *   -EINVAL  the variable says something else: off, and a line on standard error names what may be;
  *            or max_sleep_ns is NULL.
  * Thread-safe as far as getenv() is.
  */
