@@ -54,7 +54,7 @@ XSC_API void xsc_idle_init(struct xsc_idle *idle, uint64_t max_sleep_ns, uint64_
 /*
  * The caller is about to wait, at the time now_ns. has_work: it knows of something to do (an
  * interrupt is pending, a timer is due). Returns for how many ns to sleep now; 0: not at all. A
- * timer of the caller's own may be due sooner: then it is for the caller to cut it, or leave it out.
+ * timer of the caller's own may be due sooner: then the caller cuts the sleep, or leaves it out.
  */
 XSC_API uint64_t xsc_idle_on_wait(struct xsc_idle *idle, uint64_t now_ns, bool has_work);
 
