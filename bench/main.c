@@ -21,7 +21,7 @@
 
 static const struct bench_question *const questions[] = {
     &bench_fastpath, &bench_handover,  &bench_first_wait, &bench_watch,
-    &bench_any,      &bench_overshoot, &bench_notify,
+    &bench_any,      &bench_overshoot, &bench_notify,     &bench_idle,
 #if defined(__linux__)
     &bench_one_cpu,
 #endif

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# run-all.sh [xsc-wait-bench [DIRECTORY]]: every question with its default size, some three minutes
-# on a quiet machine. With a directory: as JSON, into QUESTION.json there, instead of text.
+# run-all.sh [xsc-wait-bench [DIRECTORY]]: every question with its default size, some 15 minutes,
+# most of them idle's. With a directory: as JSON, into QUESTION.json there, instead of text.
 set -eu
 
 bench=${1:-build/bench/bench/xsc-wait-bench}
@@ -44,5 +44,6 @@ ask any any
 ask overshoot overshoot
 "$bench" --list | grep -q '^one-cpu ' && ask one-cpu one-cpu
 ask notify notify
+ask idle idle
 "$bench" --list | grep -q '^replay ' && ask replay replay
 exit $status

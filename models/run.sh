@@ -140,5 +140,16 @@ check holds event.pml 'joined with no barrier on the writers: acquiring is enoug
 check lost event.pml 'not joined, and no fence' -DSHARED -DNO_WRITER_FENCE
 check lost event.pml 'no barrier by the waiter' -DSHARED -DNO_BARRIER
 
+echo '# naps and kicks'
+check holds nap.pml 'one kicker'
+check holds nap.pml 'one kicker, two kicks' -DITEMS=2
+check holds nap.pml 'two kickers, two kicks each' -DWRITERS=2 -DITEMS=2
+check lost nap.pml 'kicked before there is work' -DKICK_FIRST
+check lost nap.pml 'only a sleeper is kicked' -DONLY_SLEEPERS
+check lost nap.pml 'a load and a store in place of the exchange' -DPLAIN_STORE
+check lost nap.pml 'no wake' -DNO_WAKE
+check lost nap.pml 'an earlier kick is forgotten' -DFORGET
+check lost nap.pml 'no comparison by the futex' -DNO_COMPARE
+
 echo "# $checked claims, $caught broken variants caught"
 exit $failed

@@ -64,12 +64,6 @@ extern "C" {
 #define XSC_INLINE inline /* C99 inline: user/library.c emits the external definitions */
 #endif
 
-#if defined(__GNUC__) && __GNUC__ >= 4
-#define XSC_API __attribute__((visibility("default")))
-#else
-#define XSC_API
-#endif
-
 /* Version of this header; xsc_version() gives that of the library. */
 #define XSC_VERSION_MAJOR 0
 #define XSC_VERSION_MINOR 1

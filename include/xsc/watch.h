@@ -10,6 +10,12 @@
 
 #include <stdint.h>
 
+#if defined(__GNUC__) && __GNUC__ >= 4
+#define XSC_API __attribute__((visibility("default")))
+#else
+#define XSC_API
+#endif
+
 /* No deadline. Any timeout that runs past the end of the clock means the same. */
 #define XSC_FOREVER UINT64_MAX
 

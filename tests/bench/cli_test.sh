@@ -62,9 +62,17 @@ command -v python3 >/dev/null || json=no
 
 cpus=$(nproc)
 for q in $questions; do
-    if [ "$cpus" -lt 2 ] && { [ "$q" = handover ] || [ "$q" = watch ] || [ "$q" = any ] || [ "$q" = replay ]; }; then
+    if [ "$cpus" -lt 2 ] && { [ "$q" = handover ] || [ "$q" = watch ] || [ "$q" = any ] ||
+        [ "$q" = replay ] || [ "$q" = idle ]; }; then
         ends 77 "$q" --rounds 1
         continue
+    fi
+    if [ "$q" = idle ]; then # needs a guest, and has said so
+        "$bench" idle --rounds 1 --iterations 1 >"$dir/out" 2>"$dir/err"
+        if [ $? -eq 77 ]; then
+            grep -q 'idle needs an engine' "$dir/err" || fail "idle does not say what it needs"
+            continue
+        fi
     fi
     ends 0 "$q" --rounds 2 --iterations 3
     grep -q '^  cpu ' "$dir/out" || fail "$q does not say on which machine"

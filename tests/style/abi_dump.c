@@ -7,6 +7,8 @@
 #include <stdio.h>
 
 #include <xsc/event.h>
+#include <xsc/idle.h>
+#include <xsc/nap.h>
 #include <xsc/park.h>
 #include <xsc/probe.h>
 #include <xsc/stats.h>
@@ -199,6 +201,24 @@ static void probe_h(void)
     END(xsc_park_costs);
 }
 
+static void idle_h(void)
+{
+    STRUCT(xsc_idle);
+    FIELD(xsc_idle, max_sleep_ns);
+    FIELD(xsc_idle, ready_ns);
+    FIELD(xsc_idle, last_ns);
+    FIELD(xsc_idle, waits);
+    FIELD(xsc_idle, reserved);
+    END(xsc_idle);
+}
+
+static void nap_h(void)
+{
+    STRUCT(xsc_nap_word);
+    FIELD(xsc_nap_word, state);
+    END(xsc_nap_word);
+}
+
 int main(void)
 {
     watch_h();
@@ -207,5 +227,7 @@ int main(void)
     event_h();
     stats_h();
     probe_h();
+    idle_h();
+    nap_h();
     return 0;
 }

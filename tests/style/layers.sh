@@ -19,7 +19,7 @@ allow() {
 
 allow arch 'arch/ knows the CPU only' "$compiler" '<cpuid\.h>' '"arch/' '"core/cpu\.h"'
 allow mech 'mech/ has no policy and no OS' "$compiler" '"(arch|mech)/' '"core/(clock|cpu|port|watch)\.h"'
-allow core 'core/ has no OS' "$compiler" '<xsc/watch\.h>' '"(arch|mech|core)/'
+allow core 'core/ has no OS' "$compiler" '<xsc/(idle|watch)\.h>' '"(arch|mech|core)/'
 allow include 'a public header needs the C library only' "$compiler" '<errno\.h>' '<xsc/[a-z]+\.h>'
 allow user 'user/ stands on core/' '<' '"(user|core|mech|arch)/'
 # The simulator runs the policy itself, without a library or a wait.
@@ -27,9 +27,10 @@ for directory in tools examples; do
     allow $directory 'what stands on the library uses its public headers' '<' '"[a-z0-9_]+\.h"' \
         "\"$directory/" '"core/(costs|policy)\.h"'
 done
-# What a bare loop is measured with is an instruction or two of arch/; traces have one reader.
+# What a bare loop is measured with is an instruction or two of arch/; traces have one reader,
+# guests one VMM.
 allow bench 'a benchmark uses the public headers' '<' '"[a-z0-9_]+\.h"' '"bench/' '"arch/arch\.h"' \
-    '"tools/xsc-wait-sim/trace\.h"'
+    '"tools/xsc-wait-sim/trace\.h"' '"examples/vmm/vmm\.h"'
 
 { grep -rnw --include='*.[ch]' __KERNEL__ arch core include mech user tools bench examples \
     2>/dev/null || true; } | { grep -v '^core/port\.h:' || true; } |
