@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include <xsc/event.h>
+#include <xsc/lock.h>
 #include <xsc/park.h>
 #include <xsc/probe.h>
 #include <xsc/stats.h>
@@ -47,6 +48,28 @@ static void watch_h(void)
     FIELD(xsc_watch, size);
     FIELD(xsc_watch, until);
     END(xsc_watch);
+}
+
+static void lock_h(void)
+{
+    STRUCT(xsc_ticket);
+    FIELD(xsc_ticket, word);
+    END(xsc_ticket);
+    VALUE(XSC_TICKET_NEXT);
+    VALUE(XSC_TICKET_OWNER);
+    STRUCT(xsc_queue_node);
+    FIELD(xsc_queue_node, next);
+    FIELD(xsc_queue_node, turn);
+    STRUCT(xsc_queue);
+    FIELD(xsc_queue, tail);
+    END(xsc_queue);
+    STRUCT(xsc_mutex);
+    FIELD(xsc_mutex, word);
+    END(xsc_mutex);
+    VALUE(XSC_MUTEX_HELD);
+    VALUE(XSC_MUTEX_WOKEN);
+    VALUE(XSC_MUTEX_RESERVED);
+    VALUE(XSC_MUTEX_HELD_BYTE);
 }
 
 static void wait_h(void)
@@ -204,5 +227,6 @@ int main(void)
     event_h();
     stats_h();
     probe_h();
+    lock_h();
     return 0;
 }
