@@ -38,7 +38,7 @@
  *
  * NOBODY STARVES. Whoever runs may take a free lock: waiting for a sleeper to wake would
  * leave it idle for tens of microseconds at every hand-over, and soon all would be asleep in a
- * convoy. But who has waited for STARVED_NS sets RESERVED, which L1 of others, the inline lock and trylock
+ * convoy. But who has waited for PATIENCE_NS sets RESERVED, which L1 of others, the inline lock and trylock
  * respect. One at a time; it watches the byte HELD, and parks at that byte's address, so that
  * S2 can wake it and no other. S2 does so whenever it finds RESERVED, WOKEN or not. U3 can't know: it
  * wakes one of each. RESERVED is set while HELD is on (atomic), so the owner's unlock is later; it is
@@ -73,10 +73,10 @@ extern inline int xsc_mutex_trylock(struct xsc_mutex *m);
 extern inline int xsc_mutex_lock_for(struct xsc_mutex *m, uint64_t timeout_ns);
 extern inline void xsc_mutex_unlock(struct xsc_mutex *m);
 
-#define STARVED_NS 10000000u /* several time slices: who has lost its CPU is not starved yet */
-#define SPINS 8              /* looks before the first park, */
-#define FIRST_PAUSE 2        /* each twice as far from the last: hints between them */
-#define SOMEBODY 2u          /* in xsc_parked[]: one who is parked */
+#define PATIENCE_NS 10000000u /* several time slices: who has lost its CPU is not starved yet */
+#define SPINS 8               /* looks before the first park, */
+#define FIRST_PAUSE 2         /* each twice as far from the last: hints between them */
+#define SOMEBODY 2u           /* in xsc_parked[]: one who is parked */
 
 #define FLAGS (XSC_MUTEX_HELD | XSC_MUTEX_WOKEN | XSC_MUTEX_RESERVED)
 
@@ -136,7 +136,8 @@ static bool spin(const struct contender *c)
 /* L2: the bits to park with. True: it has been taken instead. */
 static bool settle(struct contender *c, uint32_t *bits)
 {
-    const bool starved = !c->reserved && c->parked && xsc_port_now_ns() - c->start_ns >= STARVED_NS;
+    const bool starved = !c->reserved && c->parked &&
+                         xsc_port_now_ns() - c->start_ns >= PATIENCE_NS;
     uint32_t was = __atomic_load_n(&c->m->word, __ATOMIC_RELAXED);
 
     for (;;) {
@@ -158,8 +159,8 @@ static bool settle(struct contender *c, uint32_t *bits)
 static bool park(const struct contender *c, uint32_t bits)
 {
     const volatile uint8_t *held = (const uint8_t *)&c->m->word + XSC_MUTEX_HELD_BYTE;
-    const struct xsc_watch word = {&c->m->word, bits, FLAGS, sizeof(c->m->word), XSC_UNTIL_NOT};
-    const struct xsc_watch byte = {held, 0, UINT8_MAX, sizeof(*held), XSC_UNTIL_EQUAL};
+    const struct xsc_watch state = {&c->m->word, bits, FLAGS, sizeof(c->m->word), XSC_UNTIL_NOT};
+    const struct xsc_watch given = {held, 0, UINT8_MAX, sizeof(*held), XSC_UNTIL_EQUAL};
     uint64_t left_ns = XSC_FOREVER;
 
     if (c->deadline_ns != XSC_FOREVER) {
@@ -170,7 +171,7 @@ static bool park(const struct contender *c, uint32_t bits)
         }
         left_ns = c->deadline_ns - now_ns;
     }
-    return !xsc_park_slow(c->reserved ? &byte : &word, left_ns);
+    return !xsc_park_slow(c->reserved ? &given : &state, left_ns);
 }
 
 static int give_up(const struct contender *c)
