@@ -91,9 +91,9 @@ struct xsc_mechanism {
 #endif
 
 /*
- * The traits of each, for its .traits and for whoever must know at compile time. The one that others
- * build on is XSC_NEEDS_WAKE: a lock whose waiters may wait so must make the event in its unlock,
- * and user/lock.c does not compile if it does not.
+ * The traits of each, for its .traits and for whoever must know at compile time. The one that
+ * others build on is XSC_NEEDS_WAKE: a lock whose waiters may wait so must make the event in its
+ * unlock, and user/lock.c does not compile if it does not.
  */
 #define XSC_TRAITS_umwait (XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT)
 #define XSC_TRAITS_mwaitx (XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT)

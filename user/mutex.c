@@ -21,33 +21,36 @@
  * - is U2, U3: what park and unpark promise: U3 sees the waiter, or it sees the store;
  * - is S1, S2 with a wake: the same, for S1 is a store to the word. It wakes this waiter or
  *   another, or finds none asleep: then whoever was about to sleep finds the bits changed;
- * - is S1, having found WOKEN, without a wake. So it is to be shown that WOKEN on the word means that
- *   somebody will come to L1 who is not there yet, or is on its way from there to L2. It is set by
- *   S1 only, together with the release. The wake of S2 that follows brings a sleeper to L1: the bits are not
- *   those that it parked with, since nobody parks with WOKEN among them. Finds S2 no sleeper (they
- *   share a bucket with another word, or are about to sleep), then those about to sleep do not, as
- *   above. If there is nobody at all, WOKEN stays and means nothing, until the next waiter, in L2,
- *   takes it off before it parks. Because L2 is atomic and sees the lock held, the owner's
- *   S1 comes later, finds no WOKEN and wakes. (An L2 that finds the lock free goes to L1.)
- * L2 may take off a WOKEN that was meant for another, who is still on its way: then one more is woken
- * than need be. A lock taken in L1 by one who has parked takes WOKEN off, too: this is the one, or as good.
+ * - is S1, having found WOKEN, without a wake. So it is to be shown that WOKEN on the word means
+ *   that somebody will come to L1 who is not there yet, or is on its way from there to L2. It is
+ *   set by S1 only, together with the release. The wake of S2 that follows brings a sleeper to L1:
+ *   the bits are not those that it parked with, since nobody parks with WOKEN among them. Finds S2
+ *   no sleeper (they share a bucket with another word, or are about to sleep), then those about to
+ *   sleep do not, as above. If there is nobody at all, WOKEN stays and means nothing, until the
+ *   next waiter, in L2, takes it off before it parks. Because L2 is atomic and sees the lock held,
+ *   the owner's S1 comes later, finds no WOKEN and wakes. (An L2 that finds the lock free goes to
+ *   L1.)
+ * L2 may take off a WOKEN that was meant for another, who is still on its way: then one more is
+ * woken than need be. A lock taken in L1 by one who has parked takes WOKEN off, too: this is the
+ * one, or as good.
  *
  * WHY WOKEN. Without it every unlock wakes one as long as anybody is parked, and with an owner
  * that comes back at once each of them finds the lock taken and parks again: all the system
  * calls of a hand-over and none of the progress.
  *
- * NOBODY STARVES. Whoever runs may take a free lock: waiting for a sleeper to wake would
- * leave it idle for tens of microseconds at every hand-over, and soon all would be asleep in a
- * convoy. But who has waited for PATIENCE_NS sets RESERVED, which L1 of others, the inline lock and trylock
- * respect. One at a time; it watches the byte HELD, and parks at that byte's address, so that
- * S2 can wake it and no other. S2 does so whenever it finds RESERVED, WOKEN or not. U3 can't know: it
- * wakes one of each. RESERVED is set while HELD is on (atomic), so the owner's unlock is later; it is
- * taken off by the one that set it, as it takes the lock, or gives up while it is held: then
- * that owner's unlock wakes one of the others. Who parks while it is reserved and free is woken
- * by the unlock of the one it is reserved for.
+ * NOBODY STARVES. Whoever runs may take a free lock: waiting for a sleeper to wake would leave it
+ * idle for tens of microseconds at every hand-over, and soon all would be asleep in a convoy. But
+ * who has waited for PATIENCE_NS sets RESERVED, which L1 of others, the inline lock and trylock
+ * respect. One at a time; it watches the byte HELD, and parks at that byte's address, so that S2
+ * can wake it and no other. S2 does so whenever it finds RESERVED, WOKEN or not. U3 can't know: it
+ * wakes one of each. RESERVED is set while HELD is on (atomic), so the owner's unlock is later; it
+ * is taken off by the one that set it, as it takes the lock, or gives up while it is held: then
+ * that owner's unlock wakes one of the others. Who parks while it is reserved and free is woken by
+ * the unlock of the one it is reserved for.
  *
- * TIMEOUTS. Who gives up may have been the one woken. So it looks once more: takes the lock if it may,
- * else takes WOKEN off, and the owner's unlock wakes another.
+ * TIMEOUTS. Who gives up may have been the one woken. But a park that ends at its deadline looks
+ * once more, finds WOKEN, and so is no timeout: it comes to L1 and L2 first, which take the lock or
+ * take WOKEN off. After that nothing is meant for it any more but what it has reserved.
  *
  * NOTHING IS TOUCHED AFTER U2 AND S1, so the next owner may free the memory.
  *
@@ -182,9 +185,7 @@ static int give_up(const struct contender *c)
         if (take(c, &was)) {
             return 0;
         }
-        const uint32_t to = was & ~(XSC_MUTEX_WOKEN | (c->reserved ? XSC_MUTEX_RESERVED : 0));
-
-        if (to == was || change(c->m, &was, to)) {
+        if (!c->reserved || change(c->m, &was, was & ~XSC_MUTEX_RESERVED)) {
             return -ETIMEDOUT;
         }
     }

@@ -64,8 +64,8 @@ extern "C" {
 /* ------------------------------------------------------------------------- the event ---- */
 
 /*
- * What an unlock does after its store so that waiters notice: 0 nothing, the store is the event;
- * 1 DSB ISHST and SEV, because on ARMv7 a store that clears an exclusive monitor is no wake-up event
+ * What an unlock does after its store so that waiters notice: 0 nothing, the store is the event; 1
+ * DSB ISHST and SEV, because on ARMv7 a store that clears an exclusive monitor is no wake-up event
  * (DDI 0406C, B1.8.13; on ARMv8 it is: DDI 0487, D1.6.1).
  */
 #if defined(__arm__)

@@ -21,7 +21,7 @@ cat >Makefile <<'MAKE'
 CFLAGS := -std=c11 -O1 -w -I. -Iinclude
 NAMES := $(filter-out detect policy_%,$(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)))
 DETECT := X86 ARM64 ARM RISCV64
-HEADERS := $(wildcard core/*.h mech/*.h arch/*.h arch/*/*.h include/xsc/*.h tests/unit/*.h)
+HEADERS := $(wildcard user/*.c core/*.h mech/*.h arch/*.h arch/*/*.h include/xsc/*.h tests/unit/*.h)
 CORE := $(patsubst %.c,%.o,$(wildcard core/*.c mech/*.c))
 FAKES := tests/unit/fake_port.o tests/unit/fake_mech.o
 all: $(NAMES:%=unit-%) $(DETECT:%=unit-detect-%)
