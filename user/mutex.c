@@ -42,11 +42,12 @@
  * idle for tens of microseconds at every hand-over, and soon all would be asleep in a convoy. But
  * who has waited for PATIENCE_NS sets RESERVED, which L1 of others, the inline lock and trylock
  * respect. One at a time; it watches the byte HELD, and parks at that byte's address, so that S2
- * can wake it and no other. S2 does so whenever it finds RESERVED, WOKEN or not. U3 can't know: it
- * wakes one of each. RESERVED is set while HELD is on (atomic), so the owner's unlock is later; it
- * is taken off by the one that set it, as it takes the lock, or gives up while it is held: then
- * that owner's unlock wakes one of the others. Who parks while it is reserved and free is woken by
- * the unlock of the one it is reserved for.
+ * can wake it and no other. (WOKEN and RESERVED are never on together: L2 sets the one as it takes
+ * the other off, S1 sets WOKEN only where it finds no RESERVED.) U3 can't know: it wakes one of
+ * each. RESERVED is set while HELD is on (atomic), so the owner's unlock is later; it is taken off
+ * by the one that set it, as it takes the lock, or gives up while it is held: then that owner's
+ * unlock wakes one of the others. Who parks while it is reserved and free is woken by the unlock of
+ * the one it is reserved for.
  *
  * TIMEOUTS. Who gives up may have been the one woken. But a park that ends at its deadline looks
  * once more, finds WOKEN, and so is no timeout: it comes to L1 and L2 first, which take the lock or
