@@ -43,4 +43,5 @@ ask watch-pauses watch --pauses 1,2,4,10
 ask overshoot overshoot
 ask notify notify
 "$bench" --list | grep -q '^replay ' && ask replay replay
+"$bench" --list | grep -q '^locks ' && ask locks locks
 exit $status
