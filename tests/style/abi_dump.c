@@ -52,6 +52,11 @@ static void watch_h(void)
 
 static void lock_h(void)
 {
+    ENUM(xsc_lock_step);
+    VALUE(XSC_LOCK_WANTED);
+    VALUE(XSC_LOCK_TAKEN);
+    VALUE(XSC_LOCK_GIVEN);
+    VALUE(XSC_LOCK_DESTROYED);
     STRUCT(xsc_ticket);
     FIELD(xsc_ticket, word);
     END(xsc_ticket);
