@@ -7,12 +7,13 @@ BUILD ?= build/library
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 ARGS ?=
 
-.PHONY: help probe check check-fast bench install clean
+.PHONY: help probe check check-fast models bench install clean
 
 help:
 	@echo 'make probe        what can wait on this machine, tried out (ARGS="--json ..." is passed on)'
 	@echo 'make check        all builds and all tests'
 	@echo 'make check-fast   this machine only, no emulators: under two minutes'
+	@echo 'make models       the models of parking and of the locks, searched exhaustively'
 	@echo 'make bench        what waiting costs here, beside bare spins and futexes (ARGS as above)'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR is honoured'
 	@echo 'make clean        remove build/'
@@ -31,6 +32,10 @@ check:
 check-fast:
 	@scripts/setup.sh check-fast
 	@scripts/check.sh --fast
+
+models:
+	@scripts/setup.sh check-fast
+	@models/run.sh
 
 bench:
 	@scripts/setup.sh bench

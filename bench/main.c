@@ -28,6 +28,9 @@ static const struct bench_question *const questions[] = {
 #if defined(XSC_BENCH_REPLAY)
     &bench_replay,
 #endif
+#if defined(XSC_BENCH_LOCKS)
+    &bench_locks,
+#endif
 };
 
 #define N_QUESTIONS (sizeof(questions) / sizeof(questions[0]))
@@ -47,7 +50,8 @@ static void help(void)
          "       xsc-wait-bench --list | --help | --version\n"
          "\n"
          "  --rounds N      how often every contender is measured, in turns\n"
-         "  --iterations N  waits of each contender in a round (processes: first-wait)\n"
+         "  --iterations N  waits of each contender in a round (processes: first-wait;\n"
+         "                  locks: microseconds that each runs)\n"
          "  --cpus A,B      CPUs to run on; else two on different cores\n"
          "  --pauses LIST   watch: compare spins with that many PAUSEs between two looks\n"
          "  --peers LIST    replay: beside these only, like futex,sem_t\n"

@@ -46,4 +46,5 @@ ask overshoot overshoot
 ask notify notify
 ask idle idle
 "$bench" --list | grep -q '^replay ' && ask replay replay
+"$bench" --list | grep -q '^locks ' && ask locks locks
 exit $status

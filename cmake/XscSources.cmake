@@ -27,8 +27,8 @@ set(XSC_CORE_SOURCES
 set(XSC_POLICY_SOURCES core/plan.c core/policy.c core/spread.c)
 
 set(XSC_PORT_SOURCES user/library.c user/report.c user/posix.c user/barrier.c user/costs.c
-                     user/sites.c user/watch_then.c user/park.c user/event.c
-                     user/idle.c ${XSC_POLICY_SOURCES})
+                     user/sites.c user/watch_then.c user/park.c user/event.c user/lock.c
+                     user/mutex.c user/lock_debug.c user/idle.c ${XSC_POLICY_SOURCES})
 if(XSC_PORT STREQUAL "linux")
     list(APPEND XSC_PORT_SOURCES user/linux.c user/linux_cpu.c user/linux_sleep.c)
     if(XSC_SANITIZE) # which must know of every thread

@@ -40,7 +40,7 @@ static enum xsc_woke generic_wait(const struct xsc_mech_ctx *ctx, const struct x
 
 const struct xsc_mechanism xsc_mech_generic = {
     .name = "GENERIC",
-    .traits = XSC_POLL | XSC_LEAVES_CPU,
+    .traits = XSC_TRAITS_generic,
     .detect = generic_detect,
     .wait = generic_wait,
 };

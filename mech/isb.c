@@ -24,7 +24,7 @@ static enum xsc_woke isb_wait(const struct xsc_mech_ctx *ctx, const struct xsc_w
 
 const struct xsc_mechanism xsc_mech_isb = {
     .name = "ISB",
-    .traits = XSC_POLL,
+    .traits = XSC_TRAITS_isb,
     .detect = isb_detect,
     .wait = isb_wait,
 };

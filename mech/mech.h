@@ -91,6 +91,23 @@ struct xsc_mechanism {
 #define XSC_MECHANISMS(M) M(generic)
 #endif
 
+/*
+ * The traits of each, for its .traits and for whoever must know at compile time. The one that
+ * others build on is XSC_NEEDS_WAKE: a lock whose waiters may wait so must make the event in its
+ * unlock, and user/lock.c does not compile if it does not.
+ */
+#define XSC_TRAITS_umwait (XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT | XSC_WATCHES_LINE)
+#define XSC_TRAITS_mwaitx (XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT | XSC_WATCHES_LINE)
+#define XSC_TRAITS_pause XSC_POLL
+#define XSC_TRAITS_tpause (XSC_POLL | XSC_DEADLINE | XSC_MAY_FAULT)
+#define XSC_TRAITS_generic (XSC_POLL | XSC_LEAVES_CPU)
+#define XSC_TRAITS_wfet (XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT)
+#define XSC_TRAITS_wfe XSC_MONITOR
+#define XSC_TRAITS_isb XSC_POLL
+#define XSC_TRAITS_yield XSC_POLL
+#define XSC_TRAITS_wfe_armv7 (XSC_MONITOR | XSC_NEEDS_WAKE)
+#define XSC_TRAITS_wrs (XSC_MONITOR | XSC_MAY_FAULT)
+
 #define XSC_DECLARE_MECHANISM(id) extern const struct xsc_mechanism xsc_mech_##id;
 XSC_MECHANISMS(XSC_DECLARE_MECHANISM)
 #undef XSC_DECLARE_MECHANISM

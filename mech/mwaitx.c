@@ -49,7 +49,7 @@ static enum xsc_woke mwaitx_wait(const struct xsc_mech_ctx *ctx, const struct xs
 
 const struct xsc_mechanism xsc_mech_mwaitx = {
     .name = "MWAITX",
-    .traits = XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT | XSC_WATCHES_LINE,
+    .traits = XSC_TRAITS_mwaitx,
     .rest_ns = 40000,
     .detect = mwaitx_detect,
     .wait = mwaitx_wait,

@@ -26,7 +26,7 @@ static enum xsc_woke pause_wait(const struct xsc_mech_ctx *ctx, const struct xsc
 
 const struct xsc_mechanism xsc_mech_pause = {
     .name = "PAUSE",
-    .traits = XSC_POLL,
+    .traits = XSC_TRAITS_pause,
     .detect = pause_detect,
     .wait = pause_wait,
 };

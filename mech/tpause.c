@@ -38,7 +38,7 @@ static enum xsc_woke tpause_wait(const struct xsc_mech_ctx *ctx, const struct xs
 
 const struct xsc_mechanism xsc_mech_tpause = {
     .name = "TPAUSE",
-    .traits = XSC_POLL | XSC_DEADLINE | XSC_MAY_FAULT,
+    .traits = XSC_TRAITS_tpause,
     .detect = tpause_detect,
     .wait = tpause_wait,
 };

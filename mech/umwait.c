@@ -49,7 +49,7 @@ static enum xsc_woke umwait_wait(const struct xsc_mech_ctx *ctx, const struct xs
 
 const struct xsc_mechanism xsc_mech_umwait = {
     .name = "UMWAIT",
-    .traits = XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT | XSC_WATCHES_LINE,
+    .traits = XSC_TRAITS_umwait,
     .rest_ns = 40000,
     .detect = umwait_detect,
     .wait = umwait_wait,

@@ -41,7 +41,7 @@ static enum xsc_woke wfe_wait(const struct xsc_mech_ctx *ctx, const struct xsc_w
 
 const struct xsc_mechanism xsc_mech_wfe = {
     .name = "WFE",
-    .traits = XSC_MONITOR,
+    .traits = XSC_TRAITS_wfe,
     .rest_ns = 20000,
     .detect = wfe_detect,
     .wait = wfe_wait,

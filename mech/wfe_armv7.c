@@ -35,7 +35,7 @@ static enum xsc_woke wfe_wait(const struct xsc_mech_ctx *ctx, const struct xsc_w
 
 const struct xsc_mechanism xsc_mech_wfe_armv7 = {
     .name = "WFE",
-    .traits = XSC_MONITOR | XSC_NEEDS_WAKE,
+    .traits = XSC_TRAITS_wfe_armv7,
     .rest_ns = 20000,
     .detect = wfe_detect,
     .wait = wfe_wait,

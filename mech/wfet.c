@@ -37,7 +37,7 @@ static enum xsc_woke wfet_wait(const struct xsc_mech_ctx *ctx, const struct xsc_
 
 const struct xsc_mechanism xsc_mech_wfet = {
     .name = "WFET",
-    .traits = XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT,
+    .traits = XSC_TRAITS_wfet,
     .rest_ns = 40000,
     .detect = wfet_detect,
     .wait = wfet_wait,

@@ -43,7 +43,7 @@ static enum xsc_woke wrs_wait(const struct xsc_mech_ctx *ctx, const struct xsc_w
 
 const struct xsc_mechanism xsc_mech_wrs = {
     .name = "WRS",
-    .traits = XSC_MONITOR | XSC_MAY_FAULT,
+    .traits = XSC_TRAITS_wrs,
     .rest_ns = 500,
     .detect = wrs_detect,
     .wait = wrs_wait,

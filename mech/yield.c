@@ -28,7 +28,7 @@ static enum xsc_woke yield_wait(const struct xsc_mech_ctx *ctx, const struct xsc
 
 const struct xsc_mechanism xsc_mech_yield = {
     .name = "YIELD",
-    .traits = XSC_POLL,
+    .traits = XSC_TRAITS_yield,
     .detect = yield_detect,
     .wait = yield_wait,
 };

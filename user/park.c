@@ -318,9 +318,10 @@ static bool reach_writers(uint32_t b, uint32_t before)
 }
 
 /* A writer has fenced, and nobody is parked: R3 and R4, when that has cost enough. */
+static _Thread_local uint32_t fences;
+
 static void fenced_for_nothing(uint32_t b)
 {
-    static _Thread_local uint32_t fences;
     uint32_t fenced = 1;
 
     if (++fences % SAMPLED || !__atomic_load_n(&relief[b].fenced, __ATOMIC_RELAXED)) {

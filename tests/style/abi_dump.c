@@ -9,6 +9,7 @@
 #include <xsc/event.h>
 #include <xsc/idle.h>
 #include <xsc/nap.h>
+#include <xsc/lock.h>
 #include <xsc/park.h>
 #include <xsc/probe.h>
 #include <xsc/stats.h>
@@ -49,6 +50,33 @@ static void watch_h(void)
     FIELD(xsc_watch, size);
     FIELD(xsc_watch, until);
     END(xsc_watch);
+}
+
+static void lock_h(void)
+{
+    ENUM(xsc_lock_step);
+    VALUE(XSC_LOCK_WANTED);
+    VALUE(XSC_LOCK_TAKEN);
+    VALUE(XSC_LOCK_GIVEN);
+    VALUE(XSC_LOCK_DESTROYED);
+    STRUCT(xsc_ticket);
+    FIELD(xsc_ticket, word);
+    END(xsc_ticket);
+    VALUE(XSC_TICKET_NEXT);
+    VALUE(XSC_TICKET_OWNER);
+    STRUCT(xsc_queue_node);
+    FIELD(xsc_queue_node, next);
+    FIELD(xsc_queue_node, turn);
+    STRUCT(xsc_queue);
+    FIELD(xsc_queue, tail);
+    END(xsc_queue);
+    STRUCT(xsc_mutex);
+    FIELD(xsc_mutex, word);
+    END(xsc_mutex);
+    VALUE(XSC_MUTEX_HELD);
+    VALUE(XSC_MUTEX_WOKEN);
+    VALUE(XSC_MUTEX_RESERVED);
+    VALUE(XSC_MUTEX_HELD_BYTE);
 }
 
 static void wait_h(void)
@@ -229,5 +257,6 @@ int main(void)
     probe_h();
     idle_h();
     nap_h();
+    lock_h();
     return 0;
 }

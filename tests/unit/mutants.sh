@@ -19,7 +19,7 @@ cd "$work" || exit 1
 
 cat >Makefile <<'MAKE'
 CFLAGS := -std=c11 -O1 -w -I. -Iinclude
-NAMES := $(filter-out detect policy_%,$(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)))
+NAMES := $(filter-out detect interleavings policy_%,$(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)))
 DETECT := X86 ARM64 ARM RISCV64
 HEADERS := $(wildcard core/*.h mech/*.h arch/*.h arch/*/*.h include/xsc/*.h tests/unit/*.h user/*.[ch])
 CORE := $(patsubst %.c,%.o,$(wildcard core/*.c mech/*.c))

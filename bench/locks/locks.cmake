@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+# The question locks and its peers, each where it is to be had; the report says which were not.
+
+target_sources(xsc-wait-bench PRIVATE locks/locks.c locks/peers_xsc.c locks/peers_posix.c)
+target_compile_definitions(xsc-wait-bench PRIVATE XSC_BENCH_LOCKS)
+
+# locks_peer(SYMBOL SOURCE LIBRARY...)
+function(locks_peer symbol source)
+    target_compile_definitions(xsc-wait-bench PRIVATE XSC_BENCH_LOCKS_${symbol})
+    target_sources(xsc-wait-bench PRIVATE locks/${source})
+    target_link_libraries(xsc-wait-bench PRIVATE ${ARGN})
+endfunction()
+
+if(XSC_CK_INCLUDE AND XSC_CK_LIBRARY)
+    locks_peer(CK peers_ck.c)
+endif()
+find_path(XSC_NSYNC_INCLUDE nsync.h)
+find_library(XSC_NSYNC_LIBRARY nsync)
+mark_as_advanced(XSC_NSYNC_INCLUDE XSC_NSYNC_LIBRARY)
+if(XSC_NSYNC_INCLUDE AND XSC_NSYNC_LIBRARY)
+    locks_peer(NSYNC peers_nsync.c "${XSC_NSYNC_LIBRARY}")
+endif()
+if(CMAKE_CXX_COMPILER)
+    locks_peer(STD peers_std.cpp)
+    find_package(absl QUIET)
+    if(absl_FOUND)
+        locks_peer(ABSEIL peers_abseil.cpp absl::synchronization)
+    endif()
+    find_package(TBB QUIET)
+    if(TBB_FOUND)
+        locks_peer(ONETBB peers_onetbb.cpp TBB::tbb)
+    endif()
+endif()

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/* user/mutex.c, user/lock.c: who is woken when, who may take what, and who gives up. G1, G2. */
+#define _GNU_SOURCE
+#include "tests/unit/park_os.h"
+
+int xsc_library_ready(void)
+{
+    return 0;
+}
+
+#include "user/lock.c"
+#include "user/mutex.c"
+
+static struct xsc_mutex m;
+static struct xsc_ticket ticket;
+static struct xsc_queue queue;
+static struct xsc_queue_node node[3];
+static unsigned round_no;
+
+static int fresh(void **state)
+{
+    setup(state);
+    m = (struct xsc_mutex){0};
+    ticket = (struct xsc_ticket){0};
+    queue = (struct xsc_queue){0};
+    round_no = 0;
+    waiters = 0;
+    return 0;
+}
+
+#define FRESH(f) cmocka_unit_test_setup(f, fresh)
+
+/* Somebody else has it. */
+static void hold(void)
+{
+    assert_int_equal(xsc_mutex_trylock(&m), 0);
+}
+
+/* --------------------------------------------------------------- the mutex, one by one ---- */
+
+static void nobody_waits_nobody_is_woken(void **state)
+{
+    (void)state;
+    for (int decided = 0; decided < 2; decided++) {
+        xsc_mutex_lock(&m);
+        assert_int_equal(m.word, XSC_MUTEX_HELD);
+        assert_int_equal(xsc_mutex_trylock(&m), -EBUSY);
+        xsc_mutex_unlock(&m);
+        assert_int_equal(m.word, 0);
+        xsc_park_init(XSC_PARK_AUTO);
+    }
+    assert_int_equal(os.wakes + os.sleeps, 0);
+}
+
+static void unlock_and_see(void)
+{
+    assert_int_equal(m.word, XSC_MUTEX_HELD);
+    xsc_mutex_unlock(&m);
+    assert_int_equal(m.word, XSC_MUTEX_WOKEN);
+    assert_int_equal(os.wakes, 1);
+    assert_int_equal(os.woke_count, 1);
+    assert_int_equal(os.woke_bits, 1);
+}
+
+static void an_unlock_wakes_who_is_parked(void **state)
+{
+    (void)state;
+    for (int seq_cst = 0; seq_cst < 2; seq_cst++) {
+        fresh(state);
+        xsc_park_init(seq_cst ? XSC_PARK_SEQ_CST : XSC_PARK_ASYMMETRIC);
+        hold();
+        os.in_sleep = unlock_and_see;
+        xsc_mutex_lock(&m);
+        assert_int_equal(m.word, XSC_MUTEX_HELD); /* WOKEN has done its service */
+        assert_int_equal(os.sleeps, 1);
+        xsc_mutex_unlock(&m);
+        assert_int_equal(m.word, 0);
+        assert_int_equal(os.wakes, 1);
+    }
+}
+
+/* An owner that comes back, and back, before the one that was woken gets to run. */
+static void unlock_thrice(void)
+{
+    for (int i = 0; i < 3; i++) {
+        xsc_mutex_unlock(&m);
+        assert_int_equal(m.word, XSC_MUTEX_WOKEN);
+        assert_int_equal(os.wakes, 1);
+        if (i < 2) {
+            xsc_mutex_lock(&m);
+            assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_WOKEN);
+        }
+    }
+}
+
+static void one_is_woken_not_one_an_unlock(void **state)
+{
+    (void)state;
+    hold();
+    os.in_sleep = unlock_thrice;
+    xsc_mutex_lock(&m);
+    assert_int_equal(m.word, XSC_MUTEX_HELD);
+}
+
+/* Woken, too late: another has it. Asleep again it must be woken again. */
+static void lose_it_twice(void)
+{
+    round_no++;
+    assert_int_equal(m.word, XSC_MUTEX_HELD); /* WOKEN was taken off before it slept */
+    xsc_mutex_unlock(&m);
+    assert_int_equal(os.wakes, round_no);
+    if (round_no < 3) {
+        hold();
+    }
+}
+
+static void who_comes_too_late_is_woken_again(void **state)
+{
+    (void)state;
+    hold();
+    os.in_sleep = lose_it_twice;
+    xsc_mutex_lock(&m);
+    assert_int_equal(os.sleeps, 3);
+    assert_int_equal(m.word, XSC_MUTEX_HELD);
+}
+
+/* A word that shares the bucket has somebody parked: WOKEN is set for nobody. */
+static void a_woken_that_means_nobody(void **state)
+{
+    uint32_t *parked = &xsc_parked[xsc_park_bucket(&m)];
+
+    (void)state;
+    xsc_park_init(XSC_PARK_AUTO);
+    *parked += PARKED_ONE;
+    hold();
+    xsc_mutex_unlock(&m);
+    assert_int_equal(m.word, XSC_MUTEX_WOKEN);
+    assert_int_equal(xsc_mutex_trylock(&m), 0); /* is not in the way, */
+    os.in_sleep = unlock_and_see;
+    os.wakes = 0;
+    xsc_mutex_lock(&m); /* nor does it keep the next waiter from being woken, */
+    assert_int_equal(m.word, XSC_MUTEX_HELD);
+    xsc_mutex_unlock(&m);
+    *parked -= PARKED_ONE;
+    assert_int_equal(m.word, XSC_MUTEX_WOKEN);
+    xsc_mutex_lock(&m);
+    assert_int_equal(m.word, XSC_MUTEX_HELD); /* and it goes when nobody is parked there */
+}
+
+/* The owner's second look: it knows nothing but the address. */
+static void late_waiters_of_either_kind_are_woken(void **state)
+{
+    (void)state;
+    xsc_park_init(XSC_PARK_AUTO);
+    xsc_parked[xsc_park_bucket(&m)] += PARKED_ONE;
+    xsc_mutex_unlocked(&m);
+    assert_int_equal(os.wakes, 2);
+    assert_int_equal(os.woke_bits, 1u << XSC_MUTEX_HELD_BYTE);
+    assert_ptr_equal(os.woke, &m);
+    assert_int_equal(m.word, 0);
+}
+
+/* ---------------------------------------------------------------------------- starving ---- */
+
+/* Each time another one was faster; the fourth time the waiter has had enough. */
+static void barge(void)
+{
+    const uint32_t was = m.word;
+
+    round_no++;
+    fake_advance(PATIENCE_NS / 3 + 1);
+    if (round_no <= 3) {
+        assert_int_equal(was, XSC_MUTEX_HELD);
+        xsc_mutex_unlock(&m);
+        hold();
+        return;
+    }
+    assert_int_equal(was, XSC_MUTEX_HELD | XSC_MUTEX_RESERVED);
+    assert_int_equal(os.slept_bits, 1u << XSC_MUTEX_HELD_BYTE);
+    xsc_mutex_unlock(&m);
+    assert_int_equal(m.word, XSC_MUTEX_RESERVED);
+    assert_int_equal(os.woke_bits, 1u << XSC_MUTEX_HELD_BYTE);
+    assert_int_equal(xsc_mutex_trylock(&m), -EBUSY);
+    assert_int_equal(xsc_mutex_lock_for(&m, US), -ETIMEDOUT);
+    assert_int_equal(m.word, XSC_MUTEX_RESERVED);
+    os.woken = true;
+}
+
+static void who_waits_long_is_next(void **state)
+{
+    (void)state;
+    hold();
+    os.in_sleep = barge;
+    xsc_mutex_lock(&m);
+    assert_int_equal(round_no, 4);
+    assert_int_equal(m.word, XSC_MUTEX_HELD);
+    xsc_mutex_unlock(&m);
+    assert_int_equal(xsc_mutex_trylock(&m), 0); /* for anybody again */
+}
+
+static void hold_on(void)
+{
+    if (++round_no == 1) {
+        fake_advance(PATIENCE_NS);
+        xsc_mutex_unlock(&m);
+        hold();
+    } else {
+        assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_RESERVED);
+    }
+}
+
+static void who_gives_up_gives_back_what_it_reserved(void **state)
+{
+    (void)state;
+    hold();
+    os.in_sleep = hold_on;
+    assert_int_equal(xsc_mutex_lock_for(&m, 3 * (uint64_t)PATIENCE_NS), -ETIMEDOUT);
+    assert_int_equal(round_no, 2);
+    assert_int_equal(m.word, XSC_MUTEX_HELD);
+}
+
+/* ---------------------------------------------------------------------------- timeouts ---- */
+
+static void never(void)
+{
+}
+
+static void a_deadline_is_kept(void **state)
+{
+    (void)state;
+    hold();
+    os.in_sleep = never;
+    const uint64_t start = fake.now;
+
+    assert_int_equal(xsc_mutex_lock_for(&m, 0), -ETIMEDOUT);
+    assert_int_equal(os.sleeps, 0);
+    assert_int_equal(xsc_mutex_lock_for(&m, MS), -ETIMEDOUT);
+    assert_true(fake.now - start >= MS);
+    assert_int_equal(m.word, XSC_MUTEX_HELD);
+    xsc_mutex_unlock(&m);
+    assert_int_equal(xsc_mutex_lock_for(&m, 0), 0);
+}
+
+/* The unlock's wake came together with the deadline, and another one took the lock. */
+static void too_late(void)
+{
+    xsc_mutex_unlock(&m);
+    hold();
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_WOKEN);
+    fake_advance(2 * MS);
+}
+
+static void who_gives_up_passes_on_the_wake(void **state)
+{
+    (void)state;
+    hold();
+    os.in_sleep = too_late;
+    assert_int_equal(xsc_mutex_lock_for(&m, MS), -ETIMEDOUT);
+    assert_int_equal(m.word, XSC_MUTEX_HELD); /* else that owner would wake nobody */
+}
+
+static void just_in_time(void)
+{
+    xsc_mutex_unlock(&m);
+    fake_advance(2 * MS);
+}
+
+static void free_at_the_deadline_is_taken(void **state)
+{
+    (void)state;
+    hold();
+    os.in_sleep = just_in_time;
+    assert_int_equal(xsc_mutex_lock_for(&m, MS), 0);
+    assert_int_equal(m.word, XSC_MUTEX_HELD);
+}
+
+/* ---------------------------------------------------------------------- ticket, queue ---- */
+
+static void tickets_wrap(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 0x20005; i++) {
+        xsc_ticket_lock(&ticket);
+        assert_int_equal(xsc_ticket_trylock(&ticket), -EBUSY);
+        xsc_ticket_unlock(&ticket);
+    }
+    assert_int_equal(ticket.word, 0x00050005);
+    assert_int_equal(xsc_ticket_trylock(&ticket), 0);
+    assert_int_equal(ticket.word, 0x00060005);
+}
+
+static void unlock_the_ticket(void *arg)
+{
+    (void)arg;
+    xsc_ticket_unlock(&ticket);
+}
+
+static void a_ticket_watches_where_there_are_cpus(void **state)
+{
+    (void)state;
+    xsc_ticket_lock(&ticket);
+    fake_call_at(fake.now + MS, unlock_the_ticket, NULL);
+    xsc_ticket_lock(&ticket);
+    assert_int_equal(fake.yields, 0);
+    assert_int_equal(os.sleeps, 0);
+    assert_int_equal(waiters, 0);
+}
+
+static void a_ticket_yields_where_there_are_none(void **state)
+{
+    (void)state;
+    waiters = 1; /* and two CPUs: with this one there are two who wait */
+    xsc_ticket_lock(&ticket);
+    fake.yield_ns = 1000;
+    fake_call_at(fake.now + MS, unlock_the_ticket, NULL);
+    xsc_ticket_lock(&ticket);
+    assert_true(fake.yields > 900);
+    assert_int_equal(os.sleeps, 0);
+    assert_int_equal(waiters, 1);
+}
+
+static void unlock_the_queue(void)
+{
+    xsc_queue_unlock(&queue, &node[0]);
+}
+
+static void a_queue_parks_and_is_woken(void **state)
+{
+    (void)state;
+    for (unsigned crowd = 0; crowd < 2; crowd++) {
+        fresh(state);
+        waiters = crowd;
+        fake.yield_ns = 1000;
+        xsc_queue_lock(&queue, &node[0]);
+        assert_int_equal(xsc_queue_trylock(&queue, &node[1]), -EBUSY);
+        os.in_sleep = unlock_the_queue;
+        xsc_queue_lock(&queue, &node[1]);
+        assert_int_equal(fake.yields, crowd ? YIELDS : 0);
+        assert_int_equal(os.sleeps, 1);
+        assert_int_equal(os.wakes, 1);
+        assert_ptr_equal(os.woke, &node[1].turn);
+        assert_ptr_equal(queue.tail, &node[1]);
+        xsc_queue_unlock(&queue, &node[1]);
+        assert_null(queue.tail);
+        assert_int_equal(os.wakes, 1);
+    }
+}
+
+/* The one behind has taken the tail, and lost its CPU before it could say who it is. */
+static void now_says_who_it_is(void *arg)
+{
+    (void)arg;
+    __atomic_store_n(&node[0].next, &node[1], __ATOMIC_RELEASE);
+}
+
+static void an_unlock_waits_for_the_name_of_the_next(void **state)
+{
+    (void)state;
+    xsc_queue_lock(&queue, &node[0]);
+    node[1] = (struct xsc_queue_node){0};
+    queue.tail = &node[1];
+    fake.yield_ns = 1000;
+    fake_call_at(fake.now + 10000, now_says_who_it_is, NULL);
+    xsc_queue_unlock(&queue, &node[0]);
+    assert_int_equal(node[1].turn, 1);
+    assert_ptr_equal(queue.tail, &node[1]);
+    assert_true(fake.yields > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FRESH(nobody_waits_nobody_is_woken),
+        FRESH(an_unlock_wakes_who_is_parked),
+        FRESH(one_is_woken_not_one_an_unlock),
+        FRESH(who_comes_too_late_is_woken_again),
+        FRESH(a_woken_that_means_nobody),
+        FRESH(late_waiters_of_either_kind_are_woken),
+        FRESH(who_waits_long_is_next),
+        FRESH(who_gives_up_gives_back_what_it_reserved),
+        FRESH(a_deadline_is_kept),
+        FRESH(who_gives_up_passes_on_the_wake),
+        FRESH(free_at_the_deadline_is_taken),
+        FRESH(tickets_wrap),
+        FRESH(a_ticket_watches_where_there_are_cpus),
+        FRESH(a_ticket_yields_where_there_are_none),
+        FRESH(a_queue_parks_and_is_woken),
+        FRESH(an_unlock_waits_for_the_name_of_the_next),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

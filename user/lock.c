@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two locks that are first come, first served. The public side is xsc/lock.h.
+ *
+ * WHY THEY EXCLUDE. Ticket: each ticket is given out once (until 65536 are waiting), and only the
+ * thread whose ticket the owner's half shows is in; only it moves that half on. Queue: each node
+ * but the first is told its turn by the one before it, once, and only at that one's unlock.
+ *
+ * WHY NOBODY IS FORGOTTEN. Ticket: the waiter watches the half that the unlock stores to, so this
+ * is a wait for a word, and core/wait.c has the argument. Queue: whoever took the tail from
+ * `before` has not left before it has stored before->next, and `before`, if its attempt to
+ * empty the queue fails, waits for that store: it is on its way. Then it stores turn and
+ * unparks, and user/park.c has the argument.
+ *
+ * ORDER. The exchange of the tail is acquire and release: it publishes the node's fields for the
+ * one that comes behind, and acquires what an unlock released that emptied the queue. The turn is
+ * stored with release and waited for with acquire.
+ *
+ * THE NEXT ONE'S NODE may be gone (it was on a stack) as soon as its turn is stored. The unpark
+ * after that uses the address only.
+ *
+ * TOO MANY THREADS. First come, first served is bad where there are more threads than CPUs: the one
+ * whose turn it is may be waiting for the CPU on which another watches for its own turn. So
+ * waiters that have outlasted the tight spin are counted, in the process, and where there are as
+ * many as CPUs, none is left for the owner: then they give up the CPU between two looks. One for
+ * whom that has not helped parks, if it waits in a queue: it has a word of its own that its
+ * predecessor unparks. For a ticket lock all would have to be woken for one to go on, so there the
+ * waiter goes on yielding. It costs what a process costs that does not wait: it gets nothing done,
+ * but gets out of the way.
+ */
+#include <xsc/lock.h>
+
+#include "core/port.h"
+#include "core/wait.h"
+#include "core/watch.h"
+#include "mech/mech.h"
+#include "user/library.h"
+
+/*
+ * The pairing, checked: does any mechanism of this architecture need an event that comes with the
+ * store? Then unlock must make one, and only then.
+ */
+#define XSC_OR_TRAITS(id) | XSC_TRAITS_##id
+enum { ANY_TRAIT = 0 XSC_MECHANISMS(XSC_OR_TRAITS) };
+_Static_assert(!(ANY_TRAIT & XSC_NEEDS_WAKE) == !XSC_UNLOCK_EVENT,
+               "xsc/lock.h: an unlock makes an event exactly where some mechanism needs one");
+_Static_assert(sizeof(struct xsc_ticket) == 4 && sizeof(struct xsc_queue) == sizeof(void *),
+               "the sizes that xsc/lock.h promises");
+
+/* C99 inline: these make the external definitions, for callers that can't inline. */
+extern inline void xsc_ticket_lock(struct xsc_ticket *t);
+extern inline int xsc_ticket_trylock(struct xsc_ticket *t);
+extern inline void xsc_ticket_unlock(struct xsc_ticket *t);
+extern inline void xsc_queue_lock(struct xsc_queue *q, struct xsc_queue_node *node);
+extern inline int xsc_queue_trylock(struct xsc_queue *q, struct xsc_queue_node *node);
+extern inline void xsc_queue_unlock(struct xsc_queue *q, struct xsc_queue_node *node);
+
+#define LOOK_AGAIN_NS 100000u /* while watching: are we too many now? */
+#define YIELDS 32             /* before a queue's waiter parks */
+
+static uint32_t waiters; /* of this process, past the tight spin, now */
+
+/* Whether there is no CPU left for the one that we all wait for. */
+static bool too_many(void)
+{
+    const uint32_t cpus = __atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE)
+                              ? xsc_library.cpu.cpus
+                              : 1;
+
+    return __atomic_load_n(&waiters, __ATOMIC_RELAXED) >= cpus;
+}
+
+static void wait_for_turn(const struct xsc_watch *w, bool parks)
+{
+    struct xsc_watching how = {.asked = xsc_asked_by_environment, .n = 1};
+    uint64_t spun_ns;
+    uint32_t yields = 0;
+    bool met = false;
+
+    if (xsc_core_spin(&xsc_library, w, &spun_ns)) {
+        return;
+    }
+    (void)xsc_library_ready();
+    __atomic_add_fetch(&waiters, 1, __ATOMIC_RELAXED);
+    while (!met) {
+        if (too_many() && !(parks && yields == YIELDS)) {
+            xsc_port_yield();
+            met = xsc_watch_met(w);
+            yields++;
+        } else if (parks) {
+            met = !xsc_park_slow(w, XSC_FOREVER);
+        } else {
+            met = xsc_core_watch(&xsc_library, w, LOOK_AGAIN_NS, &how) == XSC_MET;
+            how.again = true;
+        }
+    }
+    __atomic_sub_fetch(&waiters, 1, __ATOMIC_RELAXED);
+}
+
+void xsc_ticket_lock_slow(struct xsc_ticket *t, uint16_t mine)
+{
+    const struct xsc_watch w = {(const xsc_half_ *)&t->word + XSC_TICKET_OWNER_HALF, mine,
+                                UINT16_MAX, sizeof(xsc_half_), XSC_UNTIL_EQUAL};
+
+    wait_for_turn(&w, false);
+}
+
+void xsc_queue_lock_slow(struct xsc_queue_node *before, struct xsc_queue_node *node)
+{
+    const struct xsc_watch w = {&node->turn, 0, UINT32_MAX, sizeof(node->turn), XSC_UNTIL_NOT};
+
+    __atomic_store_n(&before->next, node, __ATOMIC_RELEASE);
+    wait_for_turn(&w, true);
+}
+
+/* Between its exchange of the tail and its store of our next the one behind us may lose its CPU. */
+static struct xsc_queue_node *next_of(const struct xsc_queue_node *node)
+{
+    struct xsc_queue_node *next;
+
+    for (uint32_t looks = 1; !(next = __atomic_load_n(&node->next, __ATOMIC_ACQUIRE)); looks++) {
+        if (looks % YIELDS) {
+            xsc_arch_relax();
+        } else {
+            xsc_port_yield();
+        }
+    }
+    return next;
+}
+
+void xsc_queue_unlock_slow(struct xsc_queue_node *node)
+{
+    uint32_t *turn = &next_of(node)->turn;
+
+    __atomic_store_n(turn, 1, __ATOMIC_RELEASE);
+    XSC_UNLOCK_SEND_EVENT_();
+    xsc_unpark_one(turn);
+}
