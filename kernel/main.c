@@ -133,6 +133,7 @@ static void set_up(struct xsc_engine *e)
 	e->n_mechs = ARRAY_SIZE(table);
 #ifdef XSC_WAIT_DEBUG
 	e->limits = xsc_inject_limits();
+	e->plan = xsc_inject_plan() ?: &load_plan;
 	if (!xsc_inject_wanted()) {
 		e->table++;
 		e->n_mechs--;

@@ -9,6 +9,7 @@ struct xsc_cpu;
 struct xsc_engine;
 struct xsc_limits;
 struct xsc_mechanism;
+struct xsc_trial_plan;
 
 /* The kernel's one engine. Chosen before anything of this module can be called. */
 extern struct xsc_engine xsc_kernel_engine;
@@ -28,6 +29,7 @@ void xsc_sysfs_remove(void);
 extern const struct xsc_mechanism xsc_mech_emulated;
 bool xsc_inject_wanted(void);			  /* parameter emulate= */
 const struct xsc_limits *xsc_inject_limits(void); /* NULL: the usual ones */
+const struct xsc_trial_plan *xsc_inject_plan(void);
 unsigned int xsc_inject_interval_ms(void);
 void xsc_inject_claims(struct xsc_cpu *cpu); /* parameter claim= */
 void xsc_inject_add(void);

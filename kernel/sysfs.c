@@ -93,17 +93,32 @@ SHOW_COUNT(success_rate_pct, n.total ? n.changed * 100 / n.total : 100)
 SHOW_COUNT(deep_sleeps, n.deep)
 SHOW_COUNT(shallow_spins, n.shallow)
 
-#define FILES(F)                                                                        \
-	F(type)                                                                         \
-	F(state) F(primary) F(fallback) F(total_waits) F(successful_waits) F(timeouts)  \
-		F(spurious_wakes) F(min_latency_ns) F(max_latency_ns) F(avg_latency_ns) \
-			F(success_rate_pct) F(deep_sleeps) F(shallow_spins) F(fail_reason)
+static struct kobj_attribute type_attribute = __ATTR_RO(type);
+static struct kobj_attribute state_attribute = __ATTR_RO(state);
+static struct kobj_attribute primary_attribute = __ATTR_RO(primary);
+static struct kobj_attribute fallback_attribute = __ATTR_RO(fallback);
+static struct kobj_attribute total_waits_attribute = __ATTR_RO(total_waits);
+static struct kobj_attribute successful_waits_attribute = __ATTR_RO(successful_waits);
+static struct kobj_attribute timeouts_attribute = __ATTR_RO(timeouts);
+static struct kobj_attribute spurious_wakes_attribute = __ATTR_RO(spurious_wakes);
+static struct kobj_attribute min_latency_ns_attribute = __ATTR_RO(min_latency_ns);
+static struct kobj_attribute max_latency_ns_attribute = __ATTR_RO(max_latency_ns);
+static struct kobj_attribute avg_latency_ns_attribute = __ATTR_RO(avg_latency_ns);
+static struct kobj_attribute success_rate_pct_attribute = __ATTR_RO(success_rate_pct);
+static struct kobj_attribute deep_sleeps_attribute = __ATTR_RO(deep_sleeps);
+static struct kobj_attribute shallow_spins_attribute = __ATTR_RO(shallow_spins);
+static struct kobj_attribute fail_reason_attribute = __ATTR_RO(fail_reason);
 
-#define ATTRIBUTE(file) static struct kobj_attribute file##_attribute = __ATTR_RO(file);
-FILES(ATTRIBUTE)
-
-#define ATTRIBUTE_OF(file) &file##_attribute.attr,
-static struct attribute *attributes[] = {FILES(ATTRIBUTE_OF) NULL};
+static struct attribute *attributes[] = {
+	&type_attribute.attr,		&state_attribute.attr,
+	&primary_attribute.attr,	&fallback_attribute.attr,
+	&total_waits_attribute.attr,	&successful_waits_attribute.attr,
+	&timeouts_attribute.attr,	&spurious_wakes_attribute.attr,
+	&min_latency_ns_attribute.attr, &max_latency_ns_attribute.attr,
+	&avg_latency_ns_attribute.attr, &success_rate_pct_attribute.attr,
+	&deep_sleeps_attribute.attr,	&shallow_spins_attribute.attr,
+	&fail_reason_attribute.attr,	NULL,
+};
 
 static const struct attribute_group group = {.attrs = attributes};
 static struct kobject *xsc_dir, *wait_dir;

@@ -56,17 +56,17 @@ tty=ttyS
 if [ "$arch" = arm64 ]; then
     cross=aarch64-linux-gnu-
     # A cheaper hash for pointer authentication: QEMU's default takes half of the boot.
-    machine=(-M virt -cpu max,pauth-impdef=on)
+    machine=(-M virt -cpu "max,pauth-impdef=on")
     tty=ttyAMA
 fi
 need "${cross}gcc" "gcc${cross:+-aarch64-linux-gnu libc6-dev-arm64-cross}"
 kernel=$(fetched kernel)
 if [ "$arch" = arm64 ]; then
     qemu=$(fetched arm64-guest)
-    binary=qemu-system-aarch64
+    binary="qemu-system-aarch64"
 else
     qemu=$(fetched qemu-x86)
-    binary=qemu-system-x86_64
+    binary="qemu-system-x86_64"
     machine+=(-L "$qemu/share")
 fi
 
