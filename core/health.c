@@ -156,7 +156,7 @@ void xsc_health_check(struct xsc_engine *e, uint64_t now_ns)
     if (next && now_ns < next) {
         return;
     }
-    if (!xsc_manager_lock(e)) {
+    if (!xsc_port_may_judge() || !xsc_manager_lock(e)) {
         return;
     }
     /* Under the lock: another may have judged this interval since we looked. */

@@ -8,6 +8,7 @@
 #ifndef XSC_CORE_PORT_H
 #define XSC_CORE_PORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct xsc_cpu;
@@ -50,6 +51,12 @@ void xsc_port_say(const char *line);
 
 /* A small number that differs between threads (or CPUs): where to look for a free slot. */
 uint32_t xsc_port_slot_hint(void);
+
+/*
+ * Whether this wait may judge health and try a mechanism anew, which takes milliseconds and may
+ * sleep. Not in a kernel, where whoever waits may hold a spin lock: its watchdog does it.
+ */
+bool xsc_port_may_judge(void);
 
 /* Differs between a process and its forked child. Called only while something is amiss. */
 uint64_t xsc_port_process(void);

@@ -15,6 +15,9 @@ usage: fetch.sh [--refresh] WHAT...
   qemu-user-old  bookworm's user-mode QEMU 7.2, which lacks WFET and Zawrs
   bochs          Bochs 3.0 (trixie) and bookworm's amd64 cloud kernel
   arm64-guest    qemu-system-aarch64 (trixie-backports, else trixie) and bookworm's arm64 kernel
+  kernel         bookworm's kernel for amd64 and arm64: vmlinuz-ARCH, and all that builds a module
+                 (build-ARCH, for make -C)
+  qemu-x86       qemu-system-x86_64 (trixie-backports, else trixie) and its firmware
   --refresh      look for newer versions even when WHAT is in the cache
 Prints one directory a line. The cache is ${XSC_CACHE:-${XDG_CACHE_HOME:-~/.cache}/xsc-wait}.
 XSC_DEBIAN_MIRROR=URL names a Debian mirror when the machine's own apt sources name none.
@@ -35,7 +38,7 @@ done
 [ $# -gt 0 ] || usage_error "nothing named to fetch (try --help)"
 for what in "$@"; do
     case $what in
-    qemu-user | qemu-user-old | bochs | arm64-guest) ;;
+    qemu-user | qemu-user-old | bochs | arm64-guest | kernel | qemu-x86) ;;
     *) usage_error "unknown thing to fetch: $what (try --help)" ;;
     esac
 done
@@ -201,6 +204,60 @@ fetch_arm64_guest() {
     cp "$work/root/usr/bin/qemu-system-aarch64" "$work/new/bin/"
     gather "$work/root" "$work/new/bin/qemu-system-aarch64"
     keep arm64-guest "${version}_${kernel#linux-image-}" "$suite, kernel from bookworm"
+}
+
+# Headers are packaged to be built against at /usr/src. Ours lie below the cache, whose address the
+# package's Makefile is told; its links are relative already.
+fetch_kernel() {
+    local kernel version arch image final
+    [ "$host_arch" = amd64 ] || skip "modules are built on amd64 machines only, this is $host_arch"
+    apt_open "$work/apt" "$guest_archs" bookworm || cannot kernel "bookworm main"
+    kernel=$(kernel_of linux-image-amd64)
+    version=${kernel#linux-image-}
+    version=${version%-amd64}
+    [ -n "$version" ] || cannot kernel "bookworm's linux-image-amd64"
+    say "downloading kernel and headers $version for amd64 and arm64 (170 MB)"
+    apt_download "$work/apt" "linux-headers-$version-common" linux-kbuild-6.1 \
+        "linux-headers-$version-amd64" "linux-headers-$version-arm64:arm64" \
+        "linux-image-$version-amd64" "linux-image-$version-arm64:arm64" ||
+        cannot kernel "kernel packages $version"
+    final=$XSC_CACHE_DIR/kernel_$version
+    for arch in amd64 arm64; do
+        image=$(echo "$work"/apt/debs/linux-image-*_"$arch".deb)
+        unpack "$image" "$work/image-$arch" --wildcards './boot/vmlinuz-*'
+        mkdir -p "$work/new"
+        mv "$work/image-$arch"/boot/vmlinuz-* "$work/new/vmlinuz-$arch"
+        rm "$image"
+        ln -s "root/usr/src/linux-headers-$version-$arch" "$work/new/build-$arch"
+    done
+    unpack_all "$work/new/root"
+    sed -i "s|include /usr/src/|include $final/root/usr/src/|" \
+        "$work"/new/root/usr/src/linux-headers-"$version"-{amd64,arm64}/Makefile
+    keep kernel "$version" bookworm
+}
+
+fetch_qemu_x86() {
+    local version suite=trixie-backports
+    [ "$host_arch" = amd64 ] || skip "no x86 guest of a module on a machine of type $host_arch"
+    if ! apt_open "$work/apt" "$host_arch" trixie "$suite"; then
+        say "no $suite to be had: $(apt_why "$work/apt")"
+        suite=trixie
+        apt_open "$work/apt" "$host_arch" "$suite" || cannot qemu-x86 "trixie main"
+    fi
+    version=$(apt_version "$work/apt" "$suite" qemu-system-x86)
+    [ -n "$version" ] || cannot qemu-x86 "$suite's qemu-system-x86"
+    say "downloading qemu-system-x86 $version and its libraries (60 MB)"
+    # shellcheck disable=SC2046 # one word a package
+    apt_download "$work/apt" $(apt_closure "$work/apt" "$suite" qemu-system-x86 seabios |
+        grep -E '^(lib|qemu-system-(x86|data)|seabios|zlib)') ||
+        cannot qemu-x86 "qemu-system-x86 $version"
+    unpack_all "$work/root"
+    mkdir -p "$work/new/bin" "$work/new/share"
+    cp "$work/root/usr/bin/qemu-system-x86_64" "$work/new/bin/"
+    cp -L "$work/root/usr/share/seabios/bios-256k.bin" "$work/new/share/"
+    find "$work/root/usr/share" -name linuxboot_dma.bin -exec cp -L {} "$work/new/share/" \;
+    gather "$work/root" "$work/new/bin/qemu-system-x86_64"
+    keep qemu-x86 "$version" "$suite"
 }
 
 # cached WHAT: it is there, and not a smaller one of an older fetch.sh.

@@ -287,6 +287,11 @@ uint32_t xsc_port_slot_hint(void)
     return fake.hint;
 }
 
+bool xsc_port_may_judge(void)
+{
+    return !fake.waits_only;
+}
+
 uint64_t xsc_port_process(void)
 {
     if (fake.on_process) {

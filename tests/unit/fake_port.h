@@ -36,6 +36,7 @@ struct fake_port {
     uint64_t nap_over_ns; /* how much longer than asked a nap takes */
     uint32_t hint;
     uint64_t process;
+    bool waits_only;          /* xsc_port_may_judge() says no */
     void (*on_process)(void); /* called by xsc_port_process(): just before a lock is tried */
 
     int try_result; /* of xsc_port_try(); only 0 runs the function */

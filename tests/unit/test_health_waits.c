@@ -118,6 +118,21 @@ static void waits_go_on_while_another_holds_the_lock(void **state)
     assert_int_equal(s->state, XSC_STATE_DEGRADED);
 }
 
+/* In a kernel a wait may be made under a spin lock: the judgement, with its trial, is left to others. */
+static void a_wait_that_may_not_judge_leaves_it_alone(void **state)
+{
+    (void)state;
+    n->hw_waits = n->late = 1000;
+    fake.now += 100 * (uint64_t)S;
+    fake.waits_only = true;
+    word = 0;
+    assert_int_equal(wait(MS), XSC_TIMED_OUT);
+    assert_int_equal(s->state, XSC_STATE_ACTIVE);
+    fake.waits_only = false;
+    xsc_health_check(&e, fake.now);
+    assert_int_equal(s->state, XSC_STATE_DEGRADED);
+}
+
 /* Another thread judges the interval between our look at the time and our getting the lock. */
 static void another_judges(void)
 {
@@ -178,6 +193,7 @@ int main(void)
         cmocka_unit_test_setup(a_monitor_that_goes_deaf_is_found_out_by_waiting, setup),
         cmocka_unit_test_setup(a_long_wait_is_not_taken_for_a_storm, setup),
         cmocka_unit_test_setup(waits_go_on_while_another_holds_the_lock, setup),
+        cmocka_unit_test_setup(a_wait_that_may_not_judge_leaves_it_alone, setup),
         cmocka_unit_test_setup(an_interval_is_judged_once, setup),
         cmocka_unit_test_setup(a_childs_health_goes_on, setup),
         cmocka_unit_test_setup(one_wait_a_second_is_judged_too, setup),
