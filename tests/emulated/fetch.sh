@@ -17,6 +17,7 @@ usage: fetch.sh [--refresh] WHAT...
   arm64-guest    qemu-system-aarch64 (trixie-backports, else trixie) and bookworm's arm64 kernel
   kernel         bookworm's kernel for amd64 and arm64: vmlinuz-ARCH, and all that builds a module
                  (build-ARCH, for make -C)
+  kernel-config  of bookworm's kernel source what its configuration reads (tree)
   qemu-x86       qemu-system-x86_64 (trixie-backports, else trixie) and its firmware
   --refresh      look for newer versions even when WHAT is in the cache
 Prints one directory a line. The cache is ${XSC_CACHE:-${XDG_CACHE_HOME:-~/.cache}/xsc-wait}.
@@ -38,7 +39,7 @@ done
 [ $# -gt 0 ] || usage_error "nothing named to fetch (try --help)"
 for what in "$@"; do
     case $what in
-    qemu-user | qemu-user-old | bochs | arm64-guest | kernel | qemu-x86) ;;
+    qemu-user | qemu-user-old | bochs | arm64-guest | kernel | kernel-config | qemu-x86) ;;
     *) usage_error "unknown thing to fetch: $what (try --help)" ;;
     esac
 done
@@ -234,6 +235,21 @@ fetch_kernel() {
     sed -i "s|include /usr/src/|include $final/root/usr/src/|" \
         "$work"/new/root/usr/src/linux-headers-"$version"-{amd64,arm64}/Makefile
     keep kernel "$version" bookworm
+}
+
+fetch_kernel_config() {
+    local version
+    apt_open "$work/apt" "$host_arch" bookworm || cannot kernel-config "bookworm main"
+    version=$(apt_version "$work/apt" bookworm linux-source-6.1)
+    [ -n "$version" ] || cannot kernel-config "bookworm's linux-source-6.1"
+    say "downloading the kernel's source $version (140 MB)"
+    apt_download "$work/apt" linux-source-6.1 || cannot kernel-config "linux-source-6.1 $version"
+    unpack "$(echo "$work"/apt/debs/*.deb)" "$work/root"
+    mkdir -p "$work/new/tree"
+    tar -xf "$work"/root/usr/src/linux-source-6.1.tar.xz -C "$work/new/tree" --strip-components=1 \
+        --wildcards '*/Kconfig*' '*/Makefile*' '*/Kbuild*' 'linux-source-6.1/scripts/*' \
+        'linux-source-6.1/arch/*/configs/*' 'linux-source-6.1/tools/scripts/*'
+    keep kernel-config "$version" bookworm
 }
 
 fetch_qemu_x86() {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * kernel_guest PART: what xsc_wait.ko does in a booted kernel; root, modules in /. Prints a line a
- * check and ends with 1 when one failed. The parts: load, waits, faults, claim, hotplug.
+ * check and ends with 1 when one failed. The parts: load, waits, faults, claim, hotplug, ring.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -392,13 +392,30 @@ static void hotplug(void)
     check(put(online, "1") == 0, "CPU 1 comes");
 }
 
+/* --------------------------------------------------------------------------- example ---- */
+
+#define RING "/sys/module/xsc_ring_example/parameters/"
+
+static void ring(void)
+{
+    check(insert("xsc_wait", "patient=1") == 0, "loads");
+    check(insert("xsc_ring_example", "calls=0") == -EINVAL, "no calls: EINVAL");
+    check(insert("xsc_ring_example", "") == 0, "all calls were answered rightly");
+    const unsigned long long xsc_ns = strtoull(slurp(RING "xsc_ns"), NULL, 10);
+    const unsigned long long event_ns = strtoull(slurp(RING "event_ns"), NULL, 10);
+
+    check(xsc_ns && event_ns, "a call by xsc_wait %llu ns, by wait_event %llu ns: ratio %.2f",
+          xsc_ns, event_ns, (double)event_ns / (double)(xsc_ns ? xsc_ns : 1));
+    check(take_out("xsc_ring_example") == 0 && take_out("xsc_wait") == 0, "unloaded");
+}
+
 /* ----------------------------------------------------------------------------- main ---- */
 
 static const struct {
     const char *name;
     void (*run)(void);
-} parts[] = {
-    {"load", load}, {"waits", waits}, {"faults", faults}, {"claim", claim}, {"hotplug", hotplug}};
+} parts[] = {{"load", load},   {"waits", waits},     {"faults", faults},
+             {"claim", claim}, {"hotplug", hotplug}, {"ring", ring}};
 
 int main(int argc, char **argv)
 {

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# kernel_packaging.sh tree|dkms: that the module drops into a kernel's tree and is offered by its
+# configuration, by default too; that DKMS builds it with a distribution's headers.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=../emulated/lab.sh disable=SC1091
+. "$here/../emulated/lab.sh"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/xsc-test.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+# The value of a configuration's symbol; n where it isn't set.
+symbol() {
+    local value
+    value=$(sed -n "s/^$1=//p" "$2/.config")
+    echo "${value:-n}"
+}
+
+configured() { # ARCH TARGET
+    make -s -C "$work/tree" ARCH="$1" CROSS_COMPILE= "$2" >"$work/log" 2>&1 || { cat "$work/log"; return 1; }
+    echo "$1 $(symbol CONFIG_XSC_WAIT "$work/tree") $(symbol CONFIG_XSC_WAIT_DEBUG "$work/tree")"
+}
+
+test_tree() {
+    need make make
+    need flex flex
+    need bison bison
+    need gcc gcc libc6-dev
+    local source
+    source=$(fetched kernel-config)
+    cp -r "$source/tree" "$work/tree"
+    check 'not a tree' 2 '' "$here/../../kernel/into-tree.sh" "$work"
+    check 'placed' 0 '' "$here/../../kernel/into-tree.sh" "$work/tree"
+    check 'placed again' 0 '' "$here/../../kernel/into-tree.sh" "$work/tree"
+    check 'told of once' 0 $'1\n1\n' sh -c \
+        "grep -c xsc_wait '$work/tree/drivers/misc/Kconfig'; grep -c xsc_wait '$work/tree/drivers/misc/Makefile'"
+    check 'x86: y by default, without fault injection' 0 $'x86 y n\n' configured x86 x86_64_defconfig
+    check 'x86: all modules' 0 $'x86 m y\n' configured x86 allmodconfig
+    check 'a 32-bit CPU: not offered' 0 $'x86 n n\n' configured x86 i386_defconfig
+}
+
+dkms_() {
+    dkms "$@" -m xsc-wait -v "$version" --dkmstree "$work/dkms" --sourcetree "$work/src" \
+        -k "$release" --kernelsourcedir "$kernel/build-amd64"
+}
+
+test_dkms() {
+    [ "$(uname -m)" = x86_64 ] || skip "Debian's tools for building modules are fetched for amd64 only"
+    need dkms dkms
+    need make make
+    local kernel release version tree
+    kernel=$(realpath "$(fetched kernel)")
+    release=$(basename "$(realpath "$kernel/build-amd64")")
+    release=${release#linux-headers-}
+    mkdir "$work/src" "$work/dkms"
+    tree=$("$here/../../kernel/dkms.sh" "$work/src")
+    version=${tree##*/xsc-wait-}
+    check 'added' 0 '~.*' dkms_ add
+    check 'built' 0 '~.*' dkms_ build
+    check 'there' 0 '~xsc_wait\.ko' find "$work/dkms/xsc-wait/$version/$release" -name 'xsc_wait.ko*'
+}
+
+case ${1-} in
+tree | dkms) "test_$1" ;;
+*) usage_error "usage: kernel_packaging.sh tree|dkms" ;;
+esac
+checks_end
