@@ -192,19 +192,30 @@ static int give_up(const struct contender *c)
     }
 }
 
+static uint64_t deadline_after(uint64_t timeout_ns)
+{
+    const uint64_t now_ns = timeout_ns == XSC_FOREVER ? 0 : xsc_port_now_ns();
+
+    return timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns : XSC_FOREVER;
+}
+
+/* Free, but for a WOKEN that keeps the inline part from taking it: no clock, no pause. */
 int xsc_mutex_lock_slow(struct xsc_mutex *m, uint64_t timeout_ns)
 {
     struct contender c = {.m = m};
-    uint32_t bits;
+    uint32_t was = __atomic_load_n(&m->word, __ATOMIC_RELAXED), bits;
 
+    if (take(&c, &was)) {
+        return 0;
+    }
     if (!timeout_ns) {
         return -ETIMEDOUT;
     }
-    c.start_ns = xsc_port_now_ns();
-    c.deadline_ns = timeout_ns < XSC_FOREVER - c.start_ns ? c.start_ns + timeout_ns : XSC_FOREVER;
+    c.deadline_ns = deadline_after(timeout_ns);
     if (spin(&c)) {
         return 0;
     }
+    c.start_ns = xsc_port_now_ns();
     while (!settle(&c, &bits)) {
         if (!park(&c, bits)) {
             return give_up(&c);

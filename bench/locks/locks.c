@@ -82,11 +82,12 @@ static const struct point {
 #define N_POINTS ((unsigned)(sizeof(points) / sizeof(points[0])))
 
 static const struct bench_metric metrics[] = {
-    {"a section", "ns", 1, true},      {"p50 wait", "ns", 0, false}, {"p99 wait", "ns", 0, false},
-    {"most/least", "share", 1, false}, {"burnt", "CPUs", 2, false},
+    {"a section", "ns", 1, true}, {"p50 wait", "ns", 0, false},
+    {"p99 wait", "ns", 0, false}, {"most/least", "share", 1, false},
+    {"burnt", "CPUs", 2, false},  {"CPU, a section", "ns", 1, false},
 };
 
-enum { SECTION, P50, P99, UNEVEN, BURNT, METRICS };
+enum { SECTION, P50, P99, UNEVEN, BURNT, CPU, METRICS };
 
 uint64_t locks_ticks(void)
 {
@@ -190,6 +191,7 @@ static void measure(struct bench_table *t, unsigned row, unsigned round,
     bench_cell(t, row, SECTION)[round] = (double)took / (double)sections;
     bench_cell(t, row, UNEVEN)[round] = least ? (double)most / (double)least : NAN;
     bench_cell(t, row, BURNT)[round] = (double)cpu / (double)took;
+    bench_cell(t, row, CPU)[round] = (double)cpu / (double)sections;
     put_waits(t, row, round, all, threads);
     free(all);
 }

@@ -50,12 +50,15 @@ struct locks_peer {
 uint64_t locks_ticks(void);
 void locks_work(uint64_t ticks);
 
-/* LOCAL: declarations of the thread's own; LOCK and UNLOCK: statements on lock object r->slot. */
+/*
+ * LOCAL: declarations of the thread's own; LOCK and UNLOCK: statements on lock object r->slot. Each
+ * thread has one section at least, however short the run.
+ */
 #define LOCKS_WORKER(name, LOCAL, LOCK, UNLOCK)                                                    \
     static void name(struct locks_run *r, struct locks_thread *t)                                  \
     {                                                                                              \
         LOCAL;                                                                                     \
-        while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {                                     \
+        do {                                                                                       \
             if (r->outside) {                                                                      \
                 locks_work(r->outside);                                                            \
             }                                                                                      \
@@ -72,7 +75,7 @@ void locks_work(uint64_t ticks);
             }                                                                                      \
             UNLOCK;                                                                                \
             t->sections++;                                                                         \
-        }                                                                                          \
+        } while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED));                                    \
     }
 
 extern const struct locks_peer locks_xsc_mutex, locks_xsc_ticket, locks_xsc_queue;

@@ -25,6 +25,17 @@ foreach(qemu IN ITEMS new old)
     endforeach()
 endforeach()
 
+# The locks: half words, bytes within words, the other byte order (s390x), SEV in unlock (armv7).
+add_executable(test_lock "${PROJECT_SOURCE_DIR}/tests/native/test_lock.c")
+target_include_directories(test_lock PRIVATE "${PROJECT_SOURCE_DIR}/tests/native")
+target_link_libraries(test_lock PRIVATE xsc-wait-testing Threads::Threads)
+xsc_add_emulated(lock TIMEOUT 600 COMMAND "${run}" ${arch} $<TARGET_FILE:test_lock>
+                 ENV XSC_TEST_LOCKS=3000)
+if(arch STREQUAL "aarch64") # waiters in LDAXR and WFE
+    xsc_add_emulated(lock.wfe TIMEOUT 600 COMMAND "${run}" ${arch} $<TARGET_FILE:test_lock>
+                     ENV XSC_TEST_LOCKS=3000 XSC_TEST_FEATURES=evtstrm XSC_MECHANISM=wfe)
+endif()
+
 # xsc_add_foreign(NAME "OPTIONS" "K=V;..." MECHANISM EXPECTATION...)
 function(xsc_add_foreign name options environment)
     separate_arguments(options)
