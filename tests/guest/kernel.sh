@@ -82,7 +82,7 @@ for module in "$work"/modules/*.ko; do
     guest_files+=("$module")
 done
 program=$work/$(basename "$1" .c)
-"${cross}gcc" -std=c11 -O2 -Wall -Wextra -static -pthread -o "$program" "$1"
+"${cross}gcc" -std=c11 -O2 -Wall -Wextra -static -pthread -I"$GUEST_DIR/../.." -o "$program" "$1"
 shift
 guest_initrd "${cross}gcc" "${tty}1" "$program" "$@"
 guest_run "$qemu/lib/ld.so" --library-path "$qemu/lib" "$qemu/bin/$binary" \
