@@ -376,6 +376,8 @@ static void stop_idle(uint32_t times, uint32_t devices)
 /* A body that ends leaves nobody waiting for room. */
 static void body_ends(uint32_t times)
 {
+    uint64_t random = 1;
+
     for (uint32_t i = 0; i < times; i++) {
         struct xsc_shard *s = make(2, 0);
         struct sender sender = {.to = s, .number = 0, .sends = UINT32_MAX};
@@ -385,6 +387,8 @@ static void body_ends(uint32_t times)
         CHECK(!pthread_create(&thread, NULL, send_all, &sender), "no thread");
         while (!counts(s).full) {
         }
+        spin_for(next_random(&random) %
+                 300000); /* it watches for room, is about to sleep, sleeps */
         CHECK(xsc_shard_run(s, -1, leave_at_once, &zero) == -ENOTEMPTY, "run");
         pthread_join(thread, NULL); /* or never */
         destroy(s, (int)sender.accepted);
