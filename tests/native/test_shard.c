@@ -506,6 +506,44 @@ static void busy_with_a_device(void)
     destroy(s, 0);
 }
 
+/* One ring ends one sleep: the next lasts until its deadline. */
+static int rung_once(struct xsc_shard *s, void *arg)
+{
+    struct message m;
+    int fd;
+
+    (void)arg;
+    CHECK(xsc_shard_yield(s, &m, &fd, XSC_FOREVER) == XSC_SHARD_MESSAGE, "no message");
+    const uint64_t before = counts(s).parks;
+
+    CHECK(xsc_shard_yield(s, &m, &fd, 50 * MS) == XSC_SHARD_TIMEOUT, "something came");
+    CHECK(counts(s).parks - before <= 4, "%llu sleeps in one wait",
+          (unsigned long long)(counts(s).parks - before));
+    return 0;
+}
+
+static void *ring_once(void *arg)
+{
+    const struct message m = message_of(0, 0);
+
+    while (!counts(arg).parks) { /* then it stays parked until the message */
+    }
+    CHECK(!xsc_shard_send(arg, &m), "send");
+    CHECK(counts(arg).wakes == 1, "%llu wakes", (unsigned long long)counts(arg).wakes);
+    return NULL;
+}
+
+static void rings(void)
+{
+    struct xsc_shard *s = make(2, 1);
+    pthread_t thread;
+
+    CHECK(!pthread_create(&thread, NULL, ring_once, s), "no thread");
+    CHECK(!xsc_shard_run(s, -1, rung_once, NULL), "run");
+    pthread_join(thread, NULL);
+    destroy(s, 0);
+}
+
 /* To a child every mailbox is closed. */
 static int fork_inside(struct xsc_shard *s, void *arg)
 {
@@ -609,6 +647,7 @@ int main(void)
     devices((uint32_t)messages / 100, (uint32_t)messages);
     devices((uint32_t)messages / 100, 0);
     busy_with_a_device();
+    rings();
     forks();
 #endif
     puts(failures ? "failed" : "ok");
