@@ -24,8 +24,10 @@
  *
  * WAKING WITHOUT DESCRIPTORS. The shard parks for seq of cell h to be anything but h, and S5 is an
  * unpark of the cell's own seq: why that loses nothing is in user/park.c. Only the sender of position
- * h unparks the word that the shard is parked for, so one message costs one wake, however many are
- * sent meanwhile.
+ * h unparks the word that the shard is parked for, so one message costs one wake at most, however
+ * many are sent meanwhile. A sender that has lost its CPU between S4 and S5 may make its wake when
+ * the shard has long had the message and is parked for the same cell, a round later: it looks, and
+ * sleeps again. So do cells that share a bucket of xsc_parked[].
  *
  * WAKING WITH DESCRIPTORS. `awake` takes the place of xsc_parked[]: QUIET as there, ASLEEP for the
  * one that may sleep.

@@ -145,6 +145,9 @@ static void *run_stage(void *arg)
     struct run *r = arg;
 
     r->end = xsc_shard_run(stage[r->number], r->cpu, r->body, NULL);
+    for (int i = 0; i < STAGES && r->end; i++) { /* nobody waits for one that has failed */
+        xsc_shard_stop(stage[i]);
+    }
     return NULL;
 }
 

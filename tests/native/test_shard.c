@@ -61,6 +61,16 @@ static struct xsc_shard_stats counts(const struct xsc_shard *s)
     return n;
 }
 
+/*
+ * One ring a sleep; without devices at most one wake a message, and one of the stop: a sender that
+ * has lost its CPU just before its wake may make it when the shard is parked for that cell again.
+ */
+static void wakes_are_few(const struct xsc_shard_stats *n, uint32_t devices)
+{
+    CHECK(n->wakes <= (devices ? n->parks : n->accepted + 1), "%llu wakes for %llu parks",
+          (unsigned long long)n->wakes, (unsigned long long)n->parks);
+}
+
 static void destroy(struct xsc_shard *s, int left)
 {
     const int got = xsc_shard_destroy(s);
@@ -280,8 +290,7 @@ static void many(uint64_t messages, uint32_t capacity, uint32_t devices, bool en
           (unsigned long long)r.got);
     CHECK(endless ? accepted >= r.wanted : accepted == r.wanted, "%llu accepted",
           (unsigned long long)accepted);
-    CHECK(n.wakes <= n.parks, "%llu wakes for %llu parks", (unsigned long long)n.wakes,
-          (unsigned long long)n.parks);
+    wakes_are_few(&n, devices);
     printf("# capacity %u%s%s: %llu messages, %llu full, %llu parks, %llu wakes, %llu looks\n",
            capacity, devices ? ", devices" : "", pause ? ", slow" : "",
            (unsigned long long)n.delivered, (unsigned long long)n.full, (unsigned long long)n.parks,
@@ -347,7 +356,8 @@ static void ping_pong(uint32_t rounds, uint32_t devices, uint64_t pause)
     const struct xsc_shard_stats a = counts(p.ping), b = counts(p.pong);
 
     CHECK(a.delivered == rounds && b.delivered == rounds, "rounds");
-    CHECK(a.wakes <= a.parks && b.wakes <= b.parks, "more wakes than parks");
+    wakes_are_few(&a, devices);
+    wakes_are_few(&b, devices);
     printf("# ping-pong%s: %u rounds, %llu and %llu parks, %llu and %llu wakes\n",
            devices ? ", devices" : "", rounds, (unsigned long long)a.parks,
            (unsigned long long)b.parks, (unsigned long long)a.wakes, (unsigned long long)b.wakes);
