@@ -28,16 +28,18 @@ set(XSC_POLICY_SOURCES core/plan.c core/policy.c core/spread.c)
 
 set(XSC_PORT_SOURCES user/library.c user/report.c user/posix.c user/barrier.c user/costs.c
                      user/sites.c user/watch_then.c user/park.c user/event.c user/lock.c
-                     user/mutex.c user/lock_debug.c user/idle.c ${XSC_POLICY_SOURCES})
+                     user/mutex.c user/lock_debug.c user/idle.c user/shard.c
+                     ${XSC_POLICY_SOURCES})
 if(XSC_PORT STREQUAL "linux")
-    list(APPEND XSC_PORT_SOURCES user/linux.c user/linux_cpu.c user/linux_sleep.c)
+    list(APPEND XSC_PORT_SOURCES user/linux.c user/linux_cpu.c user/linux_sleep.c user/linux_shard.c)
     if(XSC_SANITIZE) # which must know of every thread
         list(APPEND XSC_PORT_SOURCES user/peer_thread.c)
     else()
         list(APPEND XSC_PORT_SOURCES user/peer_clone.c)
     endif()
 elseif(XSC_PORT STREQUAL "other")
-    list(APPEND XSC_PORT_SOURCES user/other.c user/other_sleep.c user/peer_thread.c)
+    list(APPEND XSC_PORT_SOURCES user/other.c user/other_sleep.c user/other_shard.c
+                                 user/peer_thread.c)
 else()
     message(FATAL_ERROR "XSC_PORT is linux or other, not \"${XSC_PORT}\"")
 endif()

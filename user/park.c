@@ -219,6 +219,7 @@ static uint64_t part_of(const struct xsc_watch *w, uint32_t around)
 struct parking {
     const struct xsc_watch *watch;
     bool shared;
+    uint64_t *parks; /* NULL, or where they are counted: relaxed, one writer */
 };
 
 /*
@@ -347,6 +348,9 @@ static bool park_private(void *arg, uint64_t deadline_ns)
     const uint32_t b = xsc_park_bucket(p->watch->word);
     uint64_t every_ns = XSC_FOREVER;
 
+    if (p->parks) {
+        __atomic_store_n(p->parks, *p->parks + 1, __ATOMIC_RELAXED);
+    }
     xsc_barrier_decide(XSC_PARK_AUTO);
     if (p->watch->size == 8) {
         __atomic_fetch_add(&wide[b].waiters, 1, __ATOMIC_RELAXED); /* P1' */
@@ -372,7 +376,7 @@ static bool park_shared(void *arg, uint64_t deadline_ns)
 
 int xsc_park_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
 {
-    struct parking p = {watch, false};
+    struct parking p = {.watch = watch};
 
     if (!watch || !xsc_watch_valid(watch)) {
         return -EINVAL;
@@ -382,7 +386,7 @@ int xsc_park_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
 
 int xsc_park_site(struct xsc_site *site, const struct xsc_watch *watch, uint64_t timeout_ns)
 {
-    struct parking p = {watch, false};
+    struct parking p = {.watch = watch};
 
     if (!site || !watch || !xsc_watch_valid(watch)) {
         return -EINVAL;
@@ -390,9 +394,17 @@ int xsc_park_site(struct xsc_site *site, const struct xsc_watch *watch, uint64_t
     return xsc_watch_then(watch, site, timeout_ns, park_private, &p);
 }
 
+int xsc_park_told(struct xsc_site *site, const struct xsc_watch *watch, uint64_t timeout_ns,
+                  uint64_t *parks)
+{
+    struct parking p = {.watch = watch, .parks = parks};
+
+    return xsc_watch_then(watch, site, timeout_ns, park_private, &p);
+}
+
 int xsc_park_shared_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
 {
-    struct parking p = {watch, true};
+    struct parking p = {.watch = watch, .shared = true};
 
     if (!watch || !xsc_watch_valid(watch)) {
         return -EINVAL;
@@ -402,19 +414,34 @@ int xsc_park_shared_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
 
 /* ----------------------------------------------------------------------- unparking ---- */
 
-void xsc_unpark_slow(const volatile void *word, uint32_t count)
+/* True: it made a system call. */
+static bool unpark(const volatile void *word, uint32_t count)
 {
     const uint32_t b = xsc_park_bucket(word);
 
     if (xsc_fence_load(&xsc_parked[b]) < PARKED_ONE) { /* W3 */
         fenced_for_nothing(b);
-        return;
+        return false;
     }
     xsc_wake_counted(futex_of(word), futex_bit(word), count, false); /* W4 */
     if (!((uintptr_t)word & 7) && __atomic_load_n(&wide[b].waiters, __ATOMIC_RELAXED)) {
         __atomic_fetch_add(&wide[b].seq, 1, __ATOMIC_RELEASE); /* W4' */
         xsc_wake_counted(&wide[b].seq, wide_bit(word), UINT32_MAX, false);
     }
+    return true;
+}
+
+void xsc_unpark_slow(const volatile void *word, uint32_t count)
+{
+    unpark(word, count);
+}
+
+bool xsc_unpark_told(const volatile void *word)
+{
+    __asm__ __volatile__("" ::: "memory"); /* as inline: the store stays before the load */
+    return __atomic_load_n(&xsc_parked[xsc_park_bucket(word)], __ATOMIC_RELAXED) !=
+               XSC_PARK_QUIET &&
+           unpark(word, UINT32_MAX);
 }
 
 void xsc_unpark_one_shared(const volatile void *word)

@@ -31,6 +31,13 @@ void xsc_wake_counted(const volatile uint32_t *word, uint32_t bits, uint32_t cou
  */
 uint64_t xsc_next_look(uint64_t deadline_ns, uint64_t every_ns);
 
+/* xsc_park_site(), which counts in *parks how often it left the CPU: by one thread at a time. */
+int xsc_park_told(struct xsc_site *site, const struct xsc_watch *watch, uint64_t timeout_ns,
+                  uint64_t *parks);
+
+/* xsc_unpark_all(), which tells whether it entered the kernel. */
+bool xsc_unpark_told(const volatile void *word);
+
 #define XSC_LOOK_SHARED_NS 1000000000u /* a waker in another process may be killed */
 #define XSC_LOOK_REFUSED_NS 1000000u   /* no barrier: a writer may have missed us */
 

@@ -12,6 +12,7 @@
 #include <xsc/lock.h>
 #include <xsc/park.h>
 #include <xsc/probe.h>
+#include <xsc/shard.h>
 #include <xsc/stats.h>
 #include <xsc/wait.h>
 
@@ -247,6 +248,31 @@ static void nap_h(void)
     END(xsc_nap_word);
 }
 
+static void shard_h(void)
+{
+    STRUCT(xsc_shard_config);
+    FIELD(xsc_shard_config, size);
+    FIELD(xsc_shard_config, message_size);
+    FIELD(xsc_shard_config, capacity);
+    FIELD(xsc_shard_config, devices);
+    FIELD(xsc_shard_config, reserved);
+    END(xsc_shard_config);
+    ENUM(xsc_shard_why);
+    VALUE(XSC_SHARD_MESSAGE);
+    VALUE(XSC_SHARD_DEVICE);
+    VALUE(XSC_SHARD_TIMEOUT);
+    VALUE(XSC_SHARD_STOP);
+    STRUCT(xsc_shard_stats);
+    FIELD(xsc_shard_stats, accepted);
+    FIELD(xsc_shard_stats, delivered);
+    FIELD(xsc_shard_stats, full);
+    FIELD(xsc_shard_stats, parks);
+    FIELD(xsc_shard_stats, wakes);
+    FIELD(xsc_shard_stats, looks);
+    FIELD(xsc_shard_stats, devices);
+    END(xsc_shard_stats);
+}
+
 int main(void)
 {
     watch_h();
@@ -258,5 +284,6 @@ int main(void)
     idle_h();
     nap_h();
     lock_h();
+    shard_h();
     return 0;
 }

@@ -295,7 +295,7 @@ static void either_half_of_8_bytes(void **state)
     /* Stored and woken between the look and the sleep: the sequence number has moved on. */
     setup(state);
     os.in_barrier = NULL;
-    struct parking p = {&(struct xsc_watch){&word, 0, UINT64_MAX, 8, XSC_UNTIL_NOT}, false};
+    struct parking p = {.watch = &(struct xsc_watch){&word, 0, UINT64_MAX, 8, XSC_UNTIL_NOT}};
 
     wide[xsc_park_bucket(&word)].waiters = 1;
     xsc_parked[xsc_park_bucket(&word)] = 2;
@@ -327,7 +327,7 @@ static void the_key_is_older_than_the_look(void **state)
     trap = mmap(NULL, (size_t)getpagesize(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(trap, MAP_FAILED);
     const struct xsc_watch w = {trap, 0, UINT64_MAX, 8, XSC_UNTIL_NOT};
-    const struct parking p = {&w, false};
+    const struct parking p = {.watch = &w};
 
     sigaction(SIGSEGV, &act, &before);
     look_and_sleep(&p, fake.now + MS);
