@@ -7,7 +7,8 @@
  * NO RING IS LOST. Every write to RAISE sends an MSI. One that arrives while the handler runs is
  * held pending by the interrupt controller, and the handler runs again; so its counting comes
  * after the last ring. Counting is by interrupts, not by the status register: a ring between its
- * reading and its acknowledgement would leave an interrupt with a status of 0.
+ * reading and its acknowledgement would leave an interrupt with a status of 0. models/doorbell.pml
+ * has all of it, and what each step is for.
  *
  * REMOVAL. An open file holds a reference on its bell, not on the device. `gone` is set under the
  * lock that everyone holds who touches registers, and only then they are unmapped; sleepers are

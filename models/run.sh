@@ -214,5 +214,18 @@ check lost mutex.pml 'reserved, and another one is woken' "${three[@]}" -DWAKES_
 check lost mutex.pml 'the late wake forgets whom it is reserved for' "${three[@]}" -DLATE_WAKES_THE_WORD_ONLY
 check lost mutex.pml 'who gives up keeps what it reserved' "${two_twice[@]}" -DTIMED -DKEEPS_WHAT_IT_RESERVED
 
+echo '# doorbell'
+check holds doorbell.pml 'two ringers, two rings each'
+check holds doorbell.pml 'three ringers' -DRINGERS=3
+check holds doorbell.pml 'a device that interrupts only for a new status' -DEDGE
+check holds doorbell.pml 'counted by the status, acknowledged first' -DBY_STATUS
+check holds doorbell.pml 'acknowledged last, counted by interrupts' -DACKNOWLEDGE_LAST
+check lost doorbell.pml 'acknowledged last, counted by the status' -DBY_STATUS -DACKNOWLEDGE_LAST
+check lost doorbell.pml 'acknowledged last, and interrupts only for a new status' -DEDGE -DACKNOWLEDGE_LAST
+check lost doorbell.pml 'the count is noted after the look' -DNOTED_LATE
+check lost doorbell.pml 'a look at the count before queueing only' -DLOOK_THEN_QUEUE
+check lost doorbell.pml 'woken before it is counted' -DWAKE_FIRST
+check lost doorbell.pml 'the ring overtakes what it tells of' -DRING_OVERTAKES
+
 echo "# $checked claims, $caught broken variants caught"
 exit $failed

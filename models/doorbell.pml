@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * doorbell.pml - a register whose write raises an interrupt, and who sleeps for it: kernel/doorbell.c
+ *
+ * Ringers put down an item and ring. The device sets its status and sends an interrupt for each
+ * ring; the controller holds one pending while the handler runs, so rings merge. The handler reads
+ * and acknowledges the status, counts, and wakes. The reader takes note of the count, looks for
+ * all items, and where one is missing sleeps until the count is another: a ring that is lost
+ * leaves it asleep for ever.
+ *
+ * Orders between a CPU and a device are the driver's accessors' (writel() comes after the stores before
+ * it), so memory is sequentially consistent here, but for -DRING_OVERTAKES.
+ */
+#ifndef RINGERS
+#define RINGERS 2
+#endif
+#ifndef RINGS
+#define RINGS 2
+#endif
+
+byte items;       /* put down, of RINGERS * RINGS */
+bool status;      /* the device's, set by a ring, cleared by an acknowledgement */
+bool pending;     /* the controller's: an interrupt that waits for the handler */
+byte interrupts;  /* the driver's count: of no account how high, so modulo 8 */
+bool queued;      /* the reader is on the wait queue: a wake takes it off */
+byte ringers_done;
+
+inline ring()
+{
+    atomic {
+#ifdef EDGE
+        pending = (status -> pending : true); /* an interrupt only where there was no status */
+#else
+        pending = true;
+#endif
+        status = true
+    }
+}
+
+proctype ringer()
+{
+    byte i;
+
+    do
+    :: i < RINGS ->
+        i++;
+#ifdef RING_OVERTAKES
+        ring();
+        items++
+#else
+        items++;
+        ring()
+#endif
+    :: else -> break
+    od;
+    i = 0;
+    ringers_done++
+}
+
+/* The interrupt is taken as often as one is pending; it does not interrupt itself. */
+proctype handler()
+{
+    bool seen;
+
+end:
+    do
+    :: atomic { pending -> pending = false };
+        seen = status;
+#ifndef ACKNOWLEDGE_LAST
+        if
+        :: seen -> status = false
+        :: else
+        fi;
+#endif
+#ifdef BY_STATUS
+        if
+        :: seen
+#endif
+#ifdef WAKE_FIRST
+        queued = false;
+        interrupts = (interrupts + 1) % 8;
+#else
+        interrupts = (interrupts + 1) % 8;
+        queued = false;
+#endif
+#ifdef BY_STATUS
+        :: else
+        fi;
+#endif
+#ifdef ACKNOWLEDGE_LAST
+        status = false;
+#endif
+        seen = false
+    od
+}
+
+proctype reader()
+{
+    byte noted;
+    bool all;
+
+    do
+    :: true ->
+#ifndef NOTED_LATE
+        noted = interrupts;
+#endif
+        all = (items == RINGERS * RINGS);
+        if
+        :: all -> break
+        :: else
+        fi;
+#ifdef NOTED_LATE
+        noted = interrupts;
+#endif
+        /* wait_event(): on the queue, then the condition, then asleep. */
+        do
+#ifdef LOOK_THEN_QUEUE
+        :: interrupts == noted -> queued = true; !queued
+        :: interrupts != noted -> break
+#else
+        :: true ->
+            queued = true;
+            if
+            :: interrupts != noted -> queued = false; break
+            :: else -> !queued
+            fi
+#endif
+        od
+    od
+}
+
+init
+{
+    byte t;
+
+    atomic {
+        do
+        :: t < RINGERS -> run ringer(); t++
+        :: else -> break
+        od;
+        run handler();
+        run reader()
+    }
+}
