@@ -191,6 +191,23 @@ struct choice {
     unsigned n, which[N_CONTENDERS];
 };
 
+/*
+ * What the one before has left behind, a host that has seen us spin for a second or sleep for one, is
+ * worth a third of a wake-up in a VM: so it is not always the same one that comes before.
+ */
+static void shuffle(unsigned *order, unsigned n)
+{
+    static uint64_t random = 88172645463325252ull; /* the same in each run */
+
+    for (unsigned i = n - 1; i > 0; i--) {
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        const unsigned k = (unsigned)((random >> 32) % (i + 1)), other = order[k];
+
+        order[k] = order[i];
+        order[i] = other;
+    }
+}
+
 static void replay(const struct bench_options *o, const struct choice *c, struct xsc_trace *t,
                    double weight, double *cost)
 {
@@ -198,8 +215,12 @@ static void replay(const struct bench_options *o, const struct choice *c, struct
     const uint32_t most = bench_iterations(o, WAITS);
     uint64_t *gaps = bench_alloc(most * sizeof(*gaps) + sizeof(*gaps));
     struct bench_table *table = bench_table_new(t->name, metrics, METRICS, c->n, rounds);
+    unsigned order[N_CONTENDERS];
     size_t at = 0, waits = 0;
 
+    for (unsigned i = 0; i < c->n; i++) {
+        order[i] = i;
+    }
     exchange.gaps = gaps;
     exchange.latency = bench_alloc(most * sizeof(*exchange.latency));
     for (unsigned i = 0; i < c->n; i++) {
@@ -208,11 +229,9 @@ static void replay(const struct bench_options *o, const struct choice *c, struct
     for (unsigned round = 0; round < rounds; round++) {
         exchange.n = stretch_of(t, most, &at, gaps);
         waits += exchange.n;
+        shuffle(order, c->n);
         for (unsigned i = 0; i < c->n; i++) {
-            /* Another begins each time: what the one before leaves behind is nobody's for long. */
-            const unsigned turn = (i + round) % c->n;
-
-            measure(c->which[turn], o, weight, table, turn, round);
+            measure(c->which[order[i]], o, weight, table, order[i], round);
         }
     }
     bench_report_table(table);
