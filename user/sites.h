@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/policy.h"
+#include "user/costs.h"
 
 /* One wait under way. */
 struct xsc_stay {
@@ -32,6 +33,12 @@ struct xsc_stay xsc_stay_begin(const volatile void *word, struct xsc_site *own, 
 
 /* Learns from the site's last wait, if there is one to be learned from. */
 void xsc_stay_learn(const struct xsc_stay *stay);
+
+/* A sleep of this wait has cost so much. */
+void xsc_stay_saw(const struct xsc_stay *stay, enum xsc_evidence_of what, uint64_t ns);
+
+/* Whether the sleep that now begins is to have its CPU time measured: two system calls. */
+bool xsc_stay_times(const struct xsc_stay *stay);
 
 /* The wait is over: it took ns, and starved (see core/policy.h) or not. */
 void xsc_stay_end(const struct xsc_stay *stay, uint64_t ns, bool starved);

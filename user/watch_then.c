@@ -45,10 +45,7 @@
 #define SPIN_NS 1000u         /* the tight spin, about */
 #define SPIN_TIMEOUT_NS 4000u /* a timeout this short would notice it */
 #define STARVED_NS 500000u    /* shorter than a time slice, longer than any interrupt */
-#define CPU_EVERY 8u   /* one sleep in so many has its CPU time measured: two system calls, */
-#define CPU_LATER 64u  /* one in so many after the first */
-#define CPU_FIRST 256u /* so many */
-#define READY_NS 5000u /* who wakes us so soon had been ready, but for a CPU */
+#define READY_NS 5000u        /* who wakes us so soon had been ready, but for a CPU */
 
 /* ------------------------------------------------------------------------- the stamps ---- */
 
@@ -103,20 +100,12 @@ static bool watch_until(struct stay *s, uint64_t from_ns, uint64_t end_ns, uint6
     return met;
 }
 
-static bool to_be_measured(void)
-{
-    static uint32_t sleeps;
-    const uint32_t n = __atomic_add_fetch(&sleeps, 1, __ATOMIC_RELAXED);
-
-    return n % (n < CPU_FIRST ? CPU_EVERY : CPU_LATER) == 0;
-}
-
 /* Sleeps until until_ns of the OS clock at most, and learns from it what sleeping costs. */
 static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
 {
     const uint32_t b = xsc_park_bucket(s->watch->word);
-    const bool measured = to_be_measured();
-    const uint64_t cpu_before = measured ? xsc_port_cpu_ns() : 0;
+    const bool nap = until_ns < s->deadline_ns, timed = xsc_stay_times(&s->site);
+    const uint64_t cpu_before = timed ? xsc_port_cpu_ns() : 0;
     const int here = xsc_this_cpu();
     const uint64_t asleep_ns = xsc_port_now_ns();
 
@@ -126,18 +115,18 @@ static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
     const uint64_t stamp = __atomic_load_n(&woken[b].at, __ATOMIC_RELAXED);
     struct xsc_costs costs;
 
-    if (measured) {
-        xsc_costs_cpu(xsc_port_cpu_ns() - cpu_before);
+    if (timed) {
+        xsc_stay_saw(&s->site, nap ? XSC_NAP_CPU : XSC_PARK_CPU, xsc_port_cpu_ns() - cpu_before);
     }
     if (!met) {
-        if (until_ns < s->deadline_ns && now_ns >= until_ns && asleep_ns < until_ns) {
-            xsc_costs_nap(now_ns - until_ns);
+        if (nap && now_ns >= until_ns && asleep_ns < until_ns) {
+            xsc_stay_saw(&s->site, XSC_NAP_LATE, now_ns - until_ns);
         }
         *ns = now_ns - s->start_ns;
         return false;
     }
     if (stamp >= asleep_ns && stamp <= now_ns) {
-        xsc_costs_woken(now_ns - stamp);
+        xsc_stay_saw(&s->site, XSC_WOKEN, now_ns - stamp);
         s->in_the_way = s->site.plan.watch_ns && stamp - asleep_ns < READY_NS && here >= 0 &&
                         __atomic_load_n(&woken[b].cpu, __ATOMIC_RELAXED) == here;
         *ns = stamp - s->start_ns;
