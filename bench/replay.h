@@ -25,9 +25,9 @@ struct replay_peer {
     void (*post)(uint32_t news);
 };
 
-extern const struct replay_peer replay_park, replay_wait, replay_pause, replay_futex, replay_cond,
-    replay_sem, replay_eventfd, replay_std_atomic, replay_ck_ec, replay_nsync, replay_abseil,
-    replay_onetbb;
+extern const struct replay_peer replay_park, replay_wait, replay_wait_site, replay_pause,
+    replay_futex, replay_cond, replay_sem, replay_eventfd, replay_std_atomic, replay_ck_ec,
+    replay_nsync, replay_abseil, replay_onetbb;
 
 #ifdef __cplusplus
 }

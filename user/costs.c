@@ -172,7 +172,7 @@ static void measure(void)
  * An evenly spread lateness has its mean distance from the mean at a quarter of the spread, and
  * its least at half the spread below the mean.
  */
-static struct xsc_costs as_seen(const struct xsc_evidence *e, uint32_t weight)
+static struct xsc_costs as_seen(const struct xsc_evidence *e, uint32_t doze_ns, uint32_t weight)
 {
     const uint32_t late = get(&e->of[XSC_NAP_LATE].ns), off = get(&e->of[XSC_NAP_LATE_OFF].ns);
     const uint32_t half = 2 * off < late / 2 ? 2 * off : late / 2;
@@ -184,6 +184,7 @@ static struct xsc_costs as_seen(const struct xsc_evidence *e, uint32_t weight)
         .nap_cpu_ns = bounded(get(&e->of[XSC_NAP_CPU].ns)),
         .nap_latency_ns = late - half,
         .nap_jitter_ns = 2 * half,
+        .doze_ns = doze_ns,
         .weight = weight,
     };
 }
@@ -220,7 +221,7 @@ struct xsc_costs xsc_costs_load(const struct xsc_costs *c)
 /* True: the evidence is far from what was in force, and now it is in force. */
 static bool take_over(const struct xsc_evidence *e, struct xsc_costs *old)
 {
-    const struct xsc_costs new = as_seen(e, old->weight);
+    const struct xsc_costs new = as_seen(e, old->doze_ns, old->weight);
 
     if (!moved(new.park_cpu_ns, old->park_cpu_ns) && !moved(new.nap_cpu_ns, old->nap_cpu_ns) &&
         !moved(new.park_latency_ns, old->park_latency_ns) &&
@@ -236,7 +237,7 @@ void xsc_costs_refresh(void)
 {
     if (!get(&changes)) {
         measure();
-        const struct xsc_costs first = as_seen(&everywhere, xsc_preferred_weight());
+        const struct xsc_costs first = as_seen(&everywhere, 0, xsc_preferred_weight());
 
         store(&in_force, &first);
     } else if (!take_over(&everywhere, &in_force)) {
@@ -245,15 +246,18 @@ void xsc_costs_refresh(void)
     __atomic_store_n(&changes, changes + 1, __ATOMIC_RELEASE);
 }
 
-bool xsc_costs_settle(struct xsc_evidence *site, struct xsc_costs *c)
+bool xsc_costs_settle(struct xsc_evidence *site, uint32_t doze_ns, struct xsc_costs *c)
 {
     if (c->weight) {
         return take_over(site, c);
     }
+    struct xsc_costs first = in_force;
+
+    first.doze_ns = doze_ns;
     for (int i = 0; i < XSC_EVIDENCE; i++) {
         set(&site->of[i].ns, get(&everywhere.of[i].ns));
     }
-    store(c, &in_force);
+    store(c, &first);
     return true;
 }
 

@@ -47,10 +47,10 @@ struct xsc_costs xsc_costs_load(const struct xsc_costs *costs);
 
 /*
  * One thread at a time (user/sites.c sees to it). The first measures, or takes the process's evidence
- * over. The second does so for a site: true if its costs in force are new ones.
+ * over. The second does so for a site with naps of doze_ns: true if its costs in force are new ones.
  */
 void xsc_costs_refresh(void);
-bool xsc_costs_settle(struct xsc_evidence *site, struct xsc_costs *in_force);
+bool xsc_costs_settle(struct xsc_evidence *site, uint32_t doze_ns, struct xsc_costs *in_force);
 
 /* A figure of a kind, for the site and the process; any thread. A nap's lateness as XSC_NAP_LATE. */
 void xsc_costs_saw(struct xsc_evidence *site, enum xsc_evidence_of what, uint64_t ns);

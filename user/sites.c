@@ -112,7 +112,8 @@ bool xsc_sites_measure(void)
 
 /* ------------------------------------------------------------------------ one wait ---- */
 
-struct xsc_stay xsc_stay_begin(const volatile void *word, struct xsc_site *own, bool crowded)
+struct xsc_stay xsc_stay_begin(const volatile void *word, struct xsc_site *own, uint32_t doze_ns,
+                               bool crowded)
 {
     /* All zeroes is a new one, and nobody but this file looks into it. */
     struct xsc_live_site *site = own ? (struct xsc_live_site *)(void *)own : site_of(word);
@@ -120,8 +121,9 @@ struct xsc_stay xsc_stay_begin(const volatile void *word, struct xsc_site *own, 
 
     if (!costs.weight) {
         xsc_costs_read(&costs);
+        costs.doze_ns = doze_ns;
     }
-    return (struct xsc_stay){site, xsc_policy_plan(&site->site, &costs, crowded)};
+    return (struct xsc_stay){site, xsc_policy_plan(&site->site, &costs, crowded), doze_ns};
 }
 
 void xsc_stay_learn(const struct xsc_stay *stay)
@@ -137,7 +139,7 @@ void xsc_stay_learn(const struct xsc_stay *stay)
         return;
     }
     refresh();
-    if (xsc_costs_settle(&s->seen, &s->costs)) {
+    if (xsc_costs_settle(&s->seen, stay->doze_ns, &s->costs)) {
         xsc_policy_costs_changed(&s->site);
     }
     if (__atomic_compare_exchange_n(&s->state, &full, LEARNING, false, __ATOMIC_ACQUIRE,

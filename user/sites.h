@@ -19,6 +19,7 @@
 struct xsc_stay {
     struct xsc_live_site *site;
     struct xsc_plan plan;
+    uint32_t doze_ns; /* of core/costs.h */
 };
 
 /* Measures the costs, if they have not been. False: another thread is learning, try again. */
@@ -26,10 +27,11 @@ bool xsc_sites_measure(void);
 
 /*
  * How to spend a wait for this word, at the caller's own site or (NULL) at that of its address.
- * crowded: the waiter must not keep its CPU.
+ * crowded: the waiter must not keep its CPU. doze_ns: of core/costs.h, always the same at a site.
  */
 struct xsc_site;
-struct xsc_stay xsc_stay_begin(const volatile void *word, struct xsc_site *own, bool crowded);
+struct xsc_stay xsc_stay_begin(const volatile void *word, struct xsc_site *own, uint32_t doze_ns,
+                               bool crowded);
 
 /* Learns from the site's last wait, if there is one to be learned from. */
 void xsc_stay_learn(const struct xsc_stay *stay);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The library, twice: with a writer that unparks, and for a word whose writer only stores. */
+/* The library: with a writer that unparks; and for a word whose writer only stores, twice. */
 #include "bench/replay.h"
 
 #include <xsc/park.h>
@@ -7,6 +7,8 @@
 
 static uint32_t parked __attribute__((aligned(128)));
 static uint32_t plain __attribute__((aligned(128)));
+static uint32_t learned __attribute__((aligned(128)));
+static struct xsc_site site;
 
 static void park(uint32_t seen)
 {
@@ -29,5 +31,18 @@ static void store(uint32_t news)
     __atomic_store_n(&plain, news, __ATOMIC_RELEASE);
 }
 
+static void watch_site(uint32_t seen)
+{
+    const struct xsc_watch w = XSC_WATCH(&learned, seen);
+
+    xsc_wait_site(&site, &w, XSC_FOREVER);
+}
+
+static void store_learned(uint32_t news)
+{
+    __atomic_store_n(&learned, news, __ATOMIC_RELEASE);
+}
+
 const struct replay_peer replay_park = {NULL, park, unpark};
 const struct replay_peer replay_wait = {NULL, watch, store};
+const struct replay_peer replay_wait_site = {NULL, watch_site, store_learned};

@@ -44,21 +44,24 @@ static struct fake_os {
     bool asked_crowded, starved;
     unsigned begun, learned, ended, naps, wakings, cpu_times[2]; /* of parks, of naps */
     bool times;
+    uint32_t doze_ns;
     uint64_t slack, ended_ns, late_ns, waking_ns;
     int cpu;
     struct xsc_site *own;
 } os;
 
-struct xsc_stay xsc_stay_begin(const volatile void *at, struct xsc_site *own, bool is_crowded)
+struct xsc_stay xsc_stay_begin(const volatile void *at, struct xsc_site *own, uint32_t doze_ns,
+                               bool is_crowded)
 {
     (void)at;
+    os.doze_ns = doze_ns;
     os.own = own;
     os.begun++;
     os.asked_crowded = is_crowded;
     if (is_crowded) {
-        return (struct xsc_stay){NULL, {0, XSC_NEVER, 0, true}};
+        return (struct xsc_stay){NULL, {0, XSC_NEVER, 0, true}, doze_ns};
     }
-    return (struct xsc_stay){NULL, os.plan};
+    return (struct xsc_stay){NULL, os.plan, doze_ns};
 }
 
 void xsc_stay_learn(const struct xsc_stay *stay)

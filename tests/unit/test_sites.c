@@ -191,7 +191,7 @@ static void the_preference_is_asked_once_and_must_be_known(void **state)
 /* One wait of ns at the word, as user/watch_then.c makes it; returns the plan it had. */
 static struct xsc_plan one_wait(const void *word, uint64_t ns)
 {
-    const struct xsc_stay stay = xsc_stay_begin(word, NULL, false);
+    const struct xsc_stay stay = xsc_stay_begin(word, NULL, 0, false);
 
     xsc_stay_learn(&stay);
     xsc_stay_end(&stay, ns, false);
@@ -238,13 +238,13 @@ static void a_site_of_ones_own(void **state)
     (void)state;
     memset(&own, 0, sizeof(own));
     for (unsigned i = 0; i < 200; i++) {
-        stay = xsc_stay_begin(&many[i], &own, false);
+        stay = xsc_stay_begin(&many[i], &own, 0, false);
         xsc_stay_learn(&stay);
         xsc_stay_end(&stay, 300 * US, false);
         assert_true(one_wait(&own, US).nap_ns == XSC_NEVER);
     }
-    assert_in_range(xsc_stay_begin(words, &own, false).plan.nap_ns, 240 * US, 275 * US);
-    assert_int_equal(xsc_stay_begin(words, NULL, false).plan.watch_ns, 35000);
+    assert_in_range(xsc_stay_begin(words, &own, 0, false).plan.nap_ns, 240 * US, 275 * US);
+    assert_int_equal(xsc_stay_begin(words, NULL, 0, false).plan.watch_ns, 35000);
 }
 
 static void another_word_has_learned_nothing_of_it(void **state)
@@ -284,7 +284,7 @@ static void words_spread_over_the_sites(void **state)
 static void a_crowded_wait_leaves_no_record(void **state)
 {
     (void)state;
-    const struct xsc_stay stay = xsc_stay_begin(words, NULL, true);
+    const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, true);
 
     assert_true(stay.plan.crowded);
     assert_int_equal(stay.plan.watch_ns, 0);
@@ -300,7 +300,7 @@ static void who_comes_second_drops_its_record(void **state)
     (void)state;
     for (size_t i = 0; i < LENGTH(states); i++) {
         setup(NULL);
-        const struct xsc_stay stay = xsc_stay_begin(words, NULL, false);
+        const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, false);
 
         stay.site->ns = 7;
         stay.site->state = states[i];
@@ -315,7 +315,7 @@ static void while_another_learns_nothing_is_learned(void **state)
     (void)state;
     one_wait(words, US);
     one_wait(words, US);
-    const struct xsc_stay stay = xsc_stay_begin(words, NULL, false);
+    const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, false);
     const uint32_t waits = stay.site->site.waits;
 
     learning = 1;
@@ -329,9 +329,10 @@ static void while_another_learns_nothing_is_learned(void **state)
 }
 
 /* One wait that is parked, with its wake-up's latency and its CPU time. */
-static struct xsc_plan one_sleep(const void *word, uint64_t ns, uint64_t latency_ns, uint64_t cpu_ns)
+static struct xsc_plan one_sleep(const void *word, uint64_t ns, uint64_t latency_ns,
+                                 uint64_t cpu_ns)
 {
-    const struct xsc_stay stay = xsc_stay_begin(word, NULL, false);
+    const struct xsc_stay stay = xsc_stay_begin(word, NULL, 0, false);
 
     xsc_stay_learn(&stay);
     xsc_stay_saw(&stay, XSC_WOKEN, latency_ns);
@@ -383,6 +384,23 @@ static void a_site_reckons_with_its_own_costs(void **state)
     assert_in_range(site_of(other)->costs.park_latency_ns, 68 * US, 93 * US);
 }
 
+/* A plain word's: its parks are naps, whatever else changes. */
+static void a_dozing_site_stays_one(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        const struct xsc_stay stay = xsc_stay_begin(words, NULL, 200 * US, false);
+
+        xsc_stay_learn(&stay);
+        xsc_stay_saw(&stay, XSC_NAP_LATE, (50 + (uint64_t)i) * US);
+        xsc_stay_end(&stay, 20000 * US, false);
+        assert_int_equal(site_of(words)->costs.doze_ns, 200 * US);
+    }
+    assert_true(site_of(words)->costs.nap_latency_ns > 60 * US);
+    assert_in_range(xsc_stay_begin(words, NULL, 200 * US, false).plan.nap_ns, 19000 * US,
+                    20000 * US);
+}
+
 /* A dozen sleeps are enough to tell 2 us from 25. */
 static void the_first_sleeps_move_most(void **state)
 {
@@ -397,7 +415,7 @@ static void the_first_sleeps_move_most(void **state)
 /* The first 16 sleeps, then one in 8, later one in 64. */
 static void sleeps_are_timed_now_and_then(void **state)
 {
-    const struct xsc_stay stay = xsc_stay_begin(words, NULL, false);
+    const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, false);
     unsigned early = 0, later = 0, late = 0;
 
     (void)state;
@@ -422,7 +440,7 @@ static void a_childs_ghost_is_let_go_of(void **state)
     for (int child = 0; child < 2; child++) {
         setup(NULL);
         one_wait(words, US);
-        const struct xsc_stay stay = xsc_stay_begin(words, NULL, false);
+        const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, false);
 
         learning = 1; /* by a thread that the child does not have */
         stay.site->site.busy = 1;
@@ -458,6 +476,7 @@ int main(void)
         cmocka_unit_test_setup(while_another_learns_nothing_is_learned, setup),
         cmocka_unit_test_setup(changed_costs_make_plans_anew, setup),
         cmocka_unit_test_setup(a_site_reckons_with_its_own_costs, setup),
+        cmocka_unit_test_setup(a_dozing_site_stays_one, setup),
         cmocka_unit_test_setup(the_first_sleeps_move_most, setup),
         cmocka_unit_test_setup(sleeps_are_timed_now_and_then, setup),
         cmocka_unit_test_setup(a_childs_ghost_is_let_go_of, setup),

@@ -125,6 +125,89 @@ static void an_unpark_ends_a_nap(void **state)
     assert_in_range(os.ended_ns, 40 * US, 41 * US);
 }
 
+/* ------------------------------------------------------------------------ plain words ---- */
+
+static int wait_site(uint64_t timeout_ns)
+{
+    static struct xsc_site own;
+    const struct xsc_watch w = XSC_WATCH(word.u32, 0);
+
+    word.u64 = 0;
+    os.in_sleep = NULL;
+    return xsc_wait_site(&own, &w, timeout_ns);
+}
+
+static void a_plain_word_is_dozed_for(void **state)
+{
+    (void)state;
+    os.plan = (struct xsc_plan){0, XSC_NEVER, 0, false};
+    const uint64_t start = fake.now;
+
+    fake_store_at(start + 150 * US, word.u32, 4, 1);
+    assert_int_equal(wait_site(XSC_FOREVER), 0);
+    assert_int_equal(os.doze_ns, DOZE_NS);
+    assert_int_equal(os.sleeps, 1);
+    assert_in_range(fake.now - start, 200 * US, 201 * US);
+    assert_in_range(os.ended_ns, 100 * US, 101 * US); /* some time in that nap */
+    assert_int_equal(os.wakings + os.naps, 0);        /* no evidence of what a planned one costs */
+    park(MS);
+    assert_int_equal(os.doze_ns, 0);
+}
+
+/* 3.2 ms of naps of 0.2 ms, then a sixteenth, from 16 ms on 1 ms each. */
+static void dozes_grow_with_the_wait(void **state)
+{
+    (void)state;
+    os.plan = (struct xsc_plan){0, XSC_NEVER, 0, false};
+    const uint64_t start = fake.now;
+
+    fake_store_at(start + 100 * MS, word.u32, 4, 1);
+    assert_int_equal(wait_site(XSC_FOREVER), 0);
+    assert_in_range(fake.now - start, 100 * MS, 101 * MS + US);
+    assert_in_range(os.sleeps, 16 + 20 + 80, 16 + 30 + 90);
+    const unsigned sleeps = os.sleeps;
+
+    fake_store_at(fake.now + 200 * MS, word.u32, 4, 1);
+    assert_int_equal(wait_site(XSC_FOREVER), 0);
+    assert_in_range(os.sleeps - 2 * sleeps, 99, 101);
+}
+
+/* As long as it was planned: to look in between would cost, and wake nobody sooner. */
+static void a_plain_words_nap_is_one(void **state)
+{
+    (void)state;
+    os.plan = (struct xsc_plan){0, 5 * MS, 6 * MS, false};
+    const uint64_t start = fake.now;
+
+    fake_store_at(start + 5 * MS + 50 * US, word.u32, 4, 1);
+    assert_int_equal(wait_site(XSC_FOREVER), 0);
+    assert_int_equal(os.sleeps, 1);
+    assert_int_equal(os.naps, 1);
+    assert_in_range(fake.now - start, 5 * MS + 50 * US, 5 * MS + 51 * US);
+}
+
+static void a_doze_ends_at_its_deadline(void **state)
+{
+    (void)state;
+    for (int crowd = 0; crowd < 2; crowd++) {
+        set_up(NULL);
+        os.plan = (struct xsc_plan){0, XSC_NEVER, 0, crowd};
+        const uint64_t start = fake.now;
+
+        assert_int_equal(wait_site(5 * MS + 7), -ETIMEDOUT);
+        assert_in_range(fake.now - start, 5 * MS + 7, 5 * MS + 2 * US);
+        assert_true(os.sleeps > 16);
+        assert_int_equal(counts().parks, 1);
+        assert_int_equal(counts().parks_met, 0);
+        fake_store_at(fake.now + 3 * MS, word.u32, 4, 1);
+        assert_int_equal(wait_site(5 * MS), 0);
+        assert_int_equal(counts().parks_met, 1);
+    }
+    const struct xsc_watch w = XSC_WATCH(word.u32, 0);
+
+    assert_int_equal(xsc_wait_site(NULL, &w, MS), -EINVAL);
+}
+
 /* --------------------------------------------------------------------------- starved ---- */
 
 static void back_late_from_a_watch(void **state)
@@ -241,6 +324,10 @@ int main(void)
         cmocka_unit_test_setup(a_site_of_ones_own_is_handed_on, set_up),
         cmocka_unit_test_setup(naps_then_watches_then_sleeps, set_up),
         cmocka_unit_test_setup(an_unpark_ends_a_nap, set_up),
+        cmocka_unit_test_setup(a_plain_word_is_dozed_for, set_up),
+        cmocka_unit_test_setup(dozes_grow_with_the_wait, set_up),
+        cmocka_unit_test_setup(a_plain_words_nap_is_one, set_up),
+        cmocka_unit_test_setup(a_doze_ends_at_its_deadline, set_up),
         cmocka_unit_test_setup(back_late_from_a_watch, set_up),
         cmocka_unit_test_setup(woken_at_once_from_the_cpu_it_left, set_up),
         cmocka_unit_test_setup(an_unknown_cpu_is_no_evidence, set_up),
