@@ -143,8 +143,10 @@ static void a_plain_word_is_dozed_for(void **state)
     os.plan = (struct xsc_plan){0, XSC_NEVER, 0, false};
     const uint64_t start = fake.now;
 
+    os.times = true;
     fake_store_at(start + 150 * US, word.u32, 4, 1);
     assert_int_equal(wait_site(XSC_FOREVER), 0);
+    assert_int_equal(os.cpu_times[0] + os.cpu_times[1], 0);
     assert_int_equal(os.doze_ns, DOZE_NS);
     assert_int_equal(os.sleeps, 1);
     assert_in_range(fake.now - start, 200 * US, 201 * US);
