@@ -47,4 +47,5 @@ ask notify notify
 ask idle idle
 "$bench" --list | grep -q '^replay ' && ask replay replay
 "$bench" --list | grep -q '^locks ' && ask locks locks
+"$bench" --list | grep -q '^shards ' && ask shards shards
 exit $status

@@ -87,6 +87,10 @@
 
 #define LOOK_EVERY 256u /* messages, with descriptors attached */
 
+/* With descriptors: after so many watches in vain on end, one wait in so many watches. */
+#define IN_VAIN 4u
+#define AGAIN_EVERY 16u
+
 #define MESSAGE_MAX 65536u
 #define CAPACITY_MAX (1u << 24)
 #define LINE 64u /* a message and its seq in one, if they fit */
@@ -116,6 +120,7 @@ struct xsc_shard {
     APART uint64_t head;
     uint64_t parks, looks, ready;
     uint32_t unlooked; /* messages since the last look */
+    uint32_t vain;     /* waits since a watch saw a message */
     struct xsc_site site;
 
     APART uint32_t running;
@@ -433,6 +438,24 @@ static bool sleep_at_bell(struct xsc_shard *s, const struct xsc_watch *watch, ui
     return *fd >= 0;
 }
 
+/*
+ * Not where messages come too rarely for that, or only descriptors are waited for: those are noticed
+ * when the watch is over.
+ */
+static bool watch_if_worth_it(struct xsc_shard *s, const struct xsc_watch *watch, uint64_t left_ns)
+{
+    const uint32_t n = s->vain++;
+
+    if (n >= IN_VAIN && n % AGAIN_EVERY) {
+        return xsc_watch_met(watch);
+    }
+    if (!watch_first(watch, left_ns)) {
+        return false;
+    }
+    s->vain = 0;
+    return true;
+}
+
 /* For messages and descriptors. */
 static int wait_for_both(struct xsc_shard *s, const struct xsc_watch *watch, void *message, int *fd,
                          uint64_t timeout_ns)
@@ -445,7 +468,8 @@ static int wait_for_both(struct xsc_shard *s, const struct xsc_watch *watch, voi
     for (;;) {
         const uint64_t left_ns = left_until(deadline_ns);
 
-        if (left_ns && !watch_first(watch, left_ns) && sleep_at_bell(s, watch, deadline_ns, fd)) {
+        if (left_ns && !watch_if_worth_it(s, watch, left_ns) &&
+            sleep_at_bell(s, watch, deadline_ns, fd)) {
             return XSC_SHARD_DEVICE;
         }
         const int why = take(s, message);

@@ -27,11 +27,12 @@
  *
  * HOW A SHARD WAITS. It watches its mailbox as xsc_park() would: then a send is stores, and
  * nobody enters the kernel. After a while it leaves the CPU, and the send that it waits for makes
- * one system call to wake it (rarely another does too, for nothing: user/shard.c). With descriptors (devices in the configuration), it watches for as
- * long as leaving the CPU costs on this machine and then sleeps in epoll_wait(2), where a device
- * and a message wake it alike. No word shows that a descriptor is ready: a shard that always finds
- * messages looks at its descriptors once in 256 of them, and one that watches sees them when it
- * has watched long enough.
+ * one system call to wake it (rarely another does too, for nothing: user/shard.c). With
+ * descriptors (devices in the configuration), it watches for as long as leaving the CPU costs on
+ * this machine and then sleeps in epoll_wait(2), where a device and a message wake it alike. No word
+ * shows that a descriptor is ready: a shard that always finds messages looks at its descriptors
+ * once in 256 of them, and one that watches sees them when it has watched long enough. One that has
+ * watched in vain four times on end watches in one wait of 16 only, until that sees a message.
  *
  * NOTHING IS LOST. A send that returned 0 is delivered by a yield of the shard, also after
  * xsc_shard_stop(): yield gives XSC_SHARD_STOP only when every accepted message has been
