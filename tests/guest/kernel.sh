@@ -20,6 +20,7 @@ KERNEL is one of: $KERNELS. SOURCE is a C file, compiled for the guest.
   --build DIR      keep the modules in DIR, and build what has changed only
   --append TEXT    more of the kernel's command line; repeatable
   --device D       a device more, as QEMU names it; repeatable
+  --ivshmem S      an ivshmem-doorbell, whose server listens at the socket S
 $GUEST_OPTIONS
 T
 }
@@ -41,6 +42,10 @@ while [ $# -gt 0 ]; do
         --append) append="$append $2" ;;
         --build) build=$2 ;;
         --device) devices+=(-device "$2") ;;
+        --ivshmem)
+            devices+=(-chardev "socket,path=$2,id=ivshmem")
+            devices+=(-device "ivshmem-doorbell,chardev=ivshmem,vectors=1")
+            ;;
         *) guest_option "$1" "$2" || usage_error "unknown option $1 (try --help)" ;;
         esac
         shift

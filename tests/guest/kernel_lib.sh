@@ -32,10 +32,11 @@ kernel_open() {
 
 # kernel_build INTO [MAKE-ARGUMENT...]: the modules, with W=1. Any warning is an error.
 kernel_build() {
-    local into=$1 log status=0 name=$arch
+    local into log status=0 name=$arch
+    mkdir -p "$1"
+    into=$(cd "$1" && pwd)
     shift
     case $arch in amd64) name=x86_64 ;; riscv64) name=riscv ;; esac
-    mkdir -p "$into"
     log=$into/.log
     PATH=${tools:+$tools:}$PATH make -s -C "$GUEST_DIR/../../kernel" DEBUG=1 W=1 BUILD="$into" \
         ARCH="$name" CROSS_COMPILE="$cross" KDIR="$(realpath "$kernel/build-$arch")" KCFLAGS=-Werror \
