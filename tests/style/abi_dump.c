@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include <xsc/doorbell.h>
 #include <xsc/event.h>
 #include <xsc/idle.h>
 #include <xsc/nap.h>
@@ -273,6 +274,40 @@ static void shard_h(void)
     END(xsc_shard_stats);
 }
 
+static void doorbell_h(void)
+{
+    ENUM(xsc_bell_state);
+    VALUE(XSC_BELL_CLOSED);
+    VALUE(XSC_BELL_DISCOVERED);
+    VALUE(XSC_BELL_TRIAL);
+    VALUE(XSC_BELL_STEADY);
+    VALUE(XSC_BELL_FAILED);
+    STRUCT(xsc_doorbell);
+    FIELD(xsc_doorbell, state);
+    FIELD(xsc_doorbell, inside);
+    FIELD(xsc_doorbell, fd);
+    FIELD(xsc_doorbell, device);
+    FIELD(xsc_doorbell, reason);
+    FIELD(xsc_doorbell, trial_rings);
+    FIELD(xsc_doorbell, trial_lost);
+    FIELD(xsc_doorbell, reserved);
+    FIELD(xsc_doorbell, min_ns);
+    FIELD(xsc_doorbell, max_ns);
+    FIELD(xsc_doorbell, begun);
+    FIELD(xsc_doorbell, done);
+    END(xsc_doorbell);
+    STRUCT(xsc_doorbell_report);
+    FIELD(xsc_doorbell_report, state);
+    FIELD(xsc_doorbell_report, fd);
+    FIELD(xsc_doorbell_report, trial_rings);
+    FIELD(xsc_doorbell_report, trial_lost);
+    FIELD(xsc_doorbell_report, min_ns);
+    FIELD(xsc_doorbell_report, max_ns);
+    FIELD(xsc_doorbell_report, rings);
+    FIELD(xsc_doorbell_report, reason);
+    END(xsc_doorbell_report);
+}
+
 int main(void)
 {
     watch_h();
@@ -285,5 +320,6 @@ int main(void)
     nap_h();
     lock_h();
     shard_h();
+    doorbell_h();
     return 0;
 }

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Doorbells in waits. The public side is xsc/doorbell.h.
+ *
+ * NO RING IS LOST.
+ *
+ *     writer                           waiter
+ *     W1  store the word               L1  listen: a set of its own, edge-triggered
+ *     W2  ring                         L2  load the word; met: out
+ *                                      L3  wait for an event of the set; L2
+ *
+ * The kernel puts a ring into every set that listens, and keeps it there until that set's own L3
+ * takes it. W2 after L1: it is in our set when we come to L3, or ends it; L2 follows, and sees W1. W2
+ * before L1: nobody reads the descriptor, so its count is not 0 (eventfd), or not what it was at
+ * its opening (the driver), ever since the first ring. L1 finds that and puts it into the set: the first
+ * L3 returns at once, for nothing as a rule, and L2 sees W1. So where it stands between L1, L2 and
+ * L3 that a ring comes makes no difference. That L2 sees W1 when L3 has told of W2: the ring and
+ * L1 or L3 take the same locks of the kernel, one after the other; for a device, writel() comes after
+ * the stores before it, and the handler counts with release.
+ *
+ * SEVERAL WAITERS. What one takes out of its set is in all others still. With one count for all, which
+ * the first reader clears, another that was woken might find nothing and sleep on: that is why no
+ * one reads. The price is a set a sleep: three system calls more.
+ *
+ * A LOST RING, after the trial. `begun` is counted before W2, `done` after it. The waiter notes
+ * `begun` after each event. If `done` is more than it noted, at least one of those rings began after the
+ * note and is over. Its event must have come; where it hasn't, not in GRACE_NS more, it is lost.
+ *
+ *     ring   C1  begun += 1    W2    C2  done += 1        waiter   N1  note = begun
+ *                                                                  N2  no event; done > note
+ *
+ * For `done` rings to be over, as many must have begun; `note` of them may have before N1, no more.
+ *
+ * CLOSING. Every call counts itself in `inside` and then looks at the state; close sets the state
+ * and then waits for the count to be 0: one of the two sees the other, both being sequentially
+ * consistent. Sleepers are rung for, and would look after a second by themselves. So the descriptor
+ * is nobody's when it is closed.
+ */
+#include "user/doorbell.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <xsc/doorbell.h>
+
+#include "core/port.h"
+#include "core/watch.h"
+#include "user/library.h"
+#include "user/park.h"
+
+#define PATIENCE_NS 1000000000u /* for a ring of a trial */
+#define GRACE_NS 100000000u     /* for a device's interrupt that may be under way */
+
+enum reason { NOT_TRIED, TRYING, PASSED, NOT_HEARD, NOT_RUNG, LOST, GONE, NOT_OPEN };
+
+/* An array, not pointers: those would have to be relocated. */
+static const char reasons[][64] = {
+    [NOT_TRIED] = "not tried yet",
+    [TRYING] = "being tried",
+    [PASSED] = "every ring of its trial was heard",
+    [NOT_HEARD] = "a ring of its trial was not heard within a second",
+    [NOT_RUNG] = "its trial could not ring, or not listen",
+    [LOST] = "a ring was lost",
+    [GONE] = "the device is gone",
+    [NOT_OPEN] = "could not be opened",
+};
+
+static uint32_t state_of(const struct xsc_doorbell *b)
+{
+    return __atomic_load_n(&b->state, __ATOMIC_SEQ_CST);
+}
+
+/* False: it is not, or no longer, in state `from`. */
+static bool go(struct xsc_doorbell *b, uint32_t from, uint32_t to, enum reason reason)
+{
+    if (!__atomic_compare_exchange_n(&b->state, &from, to, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST)) {
+        return false;
+    }
+    __atomic_store_n(&b->reason, reason, __ATOMIC_RELAXED);
+    return true;
+}
+
+static void bell_leave(struct xsc_doorbell *b)
+{
+    __atomic_fetch_sub(&b->inside, 1, __ATOMIC_SEQ_CST);
+}
+
+/* 0, or why there is nothing to be done with it. */
+static int bell_enter(struct xsc_doorbell *b)
+{
+    if (!b) {
+        return -EINVAL;
+    }
+    __atomic_fetch_add(&b->inside, 1, __ATOMIC_SEQ_CST);
+    if (state_of(b) == XSC_BELL_CLOSED) {
+        bell_leave(b);
+        return -EPIPE;
+    }
+    return 0;
+}
+
+/* A signal ends xsc_poll_wait(), but not this. */
+static bool heard(const struct xsc_poll *set, uint64_t until_ns)
+{
+    do {
+        if (xsc_poll_wait(set, until_ns) >= 0) {
+            return true;
+        }
+    } while (xsc_port_now_ns() < until_ns);
+    return false;
+}
+
+/* ------------------------------------------------------------------------ open and close ---- */
+
+int xsc_doorbell_open(struct xsc_doorbell *bell, const char *path)
+{
+    if (!bell) {
+        return -EINVAL;
+    }
+    const int fd = xsc_bell_open(path);
+
+    *bell = (struct xsc_doorbell){.fd = fd, .device = path != NULL};
+    bell->reason = fd < 0 ? NOT_OPEN : NOT_TRIED;
+    __atomic_store_n(&bell->state, fd < 0 ? XSC_BELL_FAILED : XSC_BELL_DISCOVERED,
+                     __ATOMIC_SEQ_CST);
+    return fd < 0 ? fd : 0;
+}
+
+int xsc_doorbell_close(struct xsc_doorbell *bell)
+{
+    const struct xsc_watch nobody = {.word = bell ? &bell->inside : NULL,
+                                     .mask = UINT32_MAX,
+                                     .size = sizeof(uint32_t),
+                                     .until = XSC_UNTIL_EQUAL};
+
+    if (!bell) {
+        return -EINVAL;
+    }
+    if (__atomic_exchange_n(&bell->state, XSC_BELL_CLOSED, __ATOMIC_SEQ_CST) == XSC_BELL_CLOSED) {
+        return -EPIPE;
+    }
+    if (bell->fd >= 0) {
+        xsc_bell_ring(bell->fd, bell->device, 0);
+    }
+    xsc_wait_slow(&nobody, XSC_FOREVER);
+    if (bell->fd >= 0) {
+        xsc_bell_close(bell->fd);
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------ the trial ---- */
+
+static void record(struct xsc_doorbell *b, uint64_t ns)
+{
+    if (!b->min_ns || ns < b->min_ns) {
+        __atomic_store_n(&b->min_ns, ns, __ATOMIC_RELAXED);
+    }
+    if (ns > b->max_ns) {
+        __atomic_store_n(&b->max_ns, ns, __ATOMIC_RELAXED);
+    }
+}
+
+/* One ring; *why is why not. */
+static int ring_and_hear(struct xsc_doorbell *b, const struct xsc_poll *set, enum reason *why)
+{
+    const uint64_t start_ns = xsc_port_now_ns();
+    const int err = xsc_bell_ring(b->fd, b->device, 0);
+
+    __atomic_fetch_add(&b->trial_rings, 1, __ATOMIC_RELAXED);
+    if (err) {
+        return err;
+    }
+    if (!heard(set, start_ns + PATIENCE_NS)) {
+        __atomic_store_n(&b->trial_lost, 1, __ATOMIC_RELAXED);
+        *why = NOT_HEARD;
+        return -EIO;
+    }
+    record(b, xsc_port_now_ns() - start_ns);
+    return 0;
+}
+
+static int trial(struct xsc_doorbell *b, uint32_t rings)
+{
+    const uint32_t before = state_of(b);
+    enum reason why = NOT_RUNG;
+    struct xsc_poll set;
+
+    if (before == XSC_BELL_TRIAL || !go(b, before, XSC_BELL_TRIAL, TRYING)) {
+        return -EBUSY;
+    }
+    __atomic_store_n(&b->trial_rings, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&b->trial_lost, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&b->min_ns, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&b->max_ns, 0, __ATOMIC_RELAXED);
+    int err = xsc_bell_listen(&set, b->fd);
+
+    if (!err) {
+        xsc_poll_wait(&set, 0); /* of rings before it */
+        while (!err && rings--) {
+            err = ring_and_hear(b, &set, &why);
+        }
+        xsc_poll_close(&set);
+    }
+    go(b, XSC_BELL_TRIAL, err ? XSC_BELL_FAILED : XSC_BELL_STEADY, err ? why : PASSED);
+    return err;
+}
+
+int xsc_doorbell_try(struct xsc_doorbell *bell, uint32_t rings)
+{
+    int err = rings < XSC_BELL_TRIAL_RINGS ? -EINVAL : bell_enter(bell);
+
+    if (!err) {
+        err = trial(bell, rings);
+        bell_leave(bell);
+    }
+    return err;
+}
+
+/* -------------------------------------------------------------------------------- ringing ---- */
+
+int xsc_doorbell_ring(struct xsc_doorbell *bell, uint32_t peer)
+{
+    int err = bell_enter(bell);
+
+    if (err) {
+        return err;
+    }
+    __atomic_fetch_add(&bell->begun, 1, __ATOMIC_SEQ_CST); /* C1 */
+    err = xsc_bell_ring(bell->fd, bell->device, peer);
+    /* C2; a ring that was not made did not begin. */
+    __atomic_fetch_add(err ? &bell->begun : &bell->done, err ? UINT64_MAX : 1, __ATOMIC_SEQ_CST);
+    bell_leave(bell);
+    return err;
+}
+
+/* -------------------------------------------------------------------------------- waiting ---- */
+
+struct listener {
+    struct xsc_doorbell *bell;
+    const struct xsc_watch *watch;
+    bool deaf; /* no set could be made */
+};
+
+static uint64_t count_of(const uint64_t *rings)
+{
+    return __atomic_load_n(rings, __ATOMIC_SEQ_CST);
+}
+
+/* L1 to L3, until the deadline, or until there is no more reason to listen. */
+static bool listen_for(void *arg, uint64_t deadline_ns)
+{
+    struct listener *l = arg;
+    struct xsc_doorbell *b = l->bell;
+    struct xsc_poll set;
+    bool met;
+
+    l->deaf = xsc_bell_listen(&set, b->fd) != 0;
+    if (l->deaf) {
+        return false;
+    }
+    uint64_t note = count_of(&b->begun);
+
+    while (!(met = xsc_watch_met(l->watch)) && state_of(b) == XSC_BELL_STEADY &&
+           xsc_port_now_ns() < deadline_ns) {
+        bool rung = heard(&set, xsc_next_look(deadline_ns, XSC_LOOK_SHARED_NS));
+
+        if (!rung && count_of(&b->done) > note) {
+            rung = heard(&set, xsc_port_now_ns() + GRACE_NS);
+            if (!rung) {
+                go(b, XSC_BELL_STEADY, XSC_BELL_FAILED, LOST);
+            }
+        }
+        if (rung && b->device && xsc_bell_gone(b->fd)) {
+            go(b, XSC_BELL_STEADY, XSC_BELL_FAILED, GONE);
+        }
+        if (rung) {
+            note = count_of(&b->begun);
+        }
+    }
+    xsc_poll_close(&set);
+    return met;
+}
+
+/* 0: the deadline has passed. */
+static uint64_t left_until(uint64_t deadline_ns)
+{
+    const uint64_t now_ns = xsc_port_now_ns();
+
+    return deadline_ns == XSC_FOREVER ? XSC_FOREVER
+           : deadline_ns > now_ns     ? deadline_ns - now_ns
+                                      : 0;
+}
+
+static int wait_by(struct listener *l, uint64_t timeout_ns)
+{
+    const uint64_t now_ns = xsc_port_now_ns();
+    const uint64_t deadline_ns = timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns
+                                                                   : XSC_FOREVER;
+    uint64_t left_ns = timeout_ns;
+    int err;
+
+    do {
+        if (state_of(l->bell) == XSC_BELL_STEADY && !l->deaf) {
+            err = xsc_watch_then(l->watch, NULL, left_ns, listen_for, l);
+        } else { /* without the bell; but it may be tried, or closed, meanwhile */
+            l->deaf = false;
+            err = xsc_wait_slow(l->watch,
+                                left_ns < XSC_LOOK_SHARED_NS ? left_ns : XSC_LOOK_SHARED_NS);
+        }
+        if (!err) {
+            return 0;
+        }
+        if (state_of(l->bell) == XSC_BELL_CLOSED) {
+            return -EPIPE;
+        }
+        left_ns = left_until(deadline_ns);
+    } while (left_ns);
+    return err;
+}
+
+int xsc_doorbell_wait(struct xsc_doorbell *bell, const struct xsc_watch *watch, uint64_t timeout_ns)
+{
+    struct listener l = {.bell = bell, .watch = watch};
+    int err = watch && xsc_watch_valid(watch) ? bell_enter(bell) : -EINVAL;
+
+    if (!err) {
+        err = wait_by(&l, timeout_ns);
+        bell_leave(bell);
+    }
+    return err;
+}
+
+int xsc_doorbell_read(const struct xsc_doorbell *bell, struct xsc_doorbell_report *out, size_t size)
+{
+    if (!bell || !out || !size || size > sizeof(*out)) {
+        return -EINVAL;
+    }
+    struct xsc_doorbell_report r = {
+        .state = state_of(bell),
+        .fd = bell->fd,
+        .trial_rings = __atomic_load_n(&bell->trial_rings, __ATOMIC_RELAXED),
+        .trial_lost = __atomic_load_n(&bell->trial_lost, __ATOMIC_RELAXED),
+        .min_ns = __atomic_load_n(&bell->min_ns, __ATOMIC_RELAXED),
+        .max_ns = __atomic_load_n(&bell->max_ns, __ATOMIC_RELAXED),
+        .rings = count_of(&bell->done),
+    };
+
+    xsc_copy_text(r.reason, sizeof(r.reason),
+                  reasons[__atomic_load_n(&bell->reason, __ATOMIC_RELAXED)]);
+    memcpy(out, &r, size);
+    return 0;
+}
