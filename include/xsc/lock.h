@@ -41,7 +41,8 @@
  *
  * WHAT IT COSTS. A mutex that nobody contends for: one atomic exchange to lock; to unlock, two
  * loads, a store, no atomic operation, where the process has a working membarrier(2) and has
- * parked before or has called xsc_park_init(). Otherwise unlock is a call and an atomic exchange.
+ * parked before or has called xsc_park_init(). Otherwise, and while somebody is parked, an atomic
+ * exchange to unlock, too; and a call where somebody is to be woken.
  *
  * THE STORE AND THE EVENT. A waiter that sleeps until a store (UMWAIT, MWAITX, WFE, WFET, WRS.STO)
  * sees an unlock because the unlock stores to the very word that it has armed. Only on 32-bit
@@ -175,7 +176,7 @@ XSC_API void xsc_lock_debug(enum xsc_lock_step step, const char *kind, const vol
  * The mutex's third byte in memory is 1 while it is held, so that its owner can give it back with
  * a plain store and no waiter's bit is lost by it. Who has reserved the lock watches that byte.
  */
-#define XSC_MUTEX_WOKEN 1u    /* somebody has been woken, or woke up, and is about to look */
+#define XSC_MUTEX_PARKED 1u   /* somebody may be asleep: the unlock takes this off and wakes one */
 #define XSC_MUTEX_RESERVED 2u /* for one who has waited long */
 #define XSC_MUTEX_HELD_BYTE 2
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -293,16 +294,22 @@ XSC_INLINE int xsc_mutex_lock_for(struct xsc_mutex *m, uint64_t timeout_ns)
 
 /*
  * Nobody parked: the store, and then the same question again, because somebody may have parked
- * between the first and the store. After the store only the lock's address is used. The
+ * between the first and the store. After the store only the lock's address is used. Somebody parked,
+ * or nothing known of it: one atomic operation, which finds out whether one is to be woken. The
  * argument is in user/mutex.c. ThreadSanitizer takes a store to a part of a word for one to
  * another object: for it, the whole word.
  */
 XSC_INLINE void xsc_mutex_unlock(struct xsc_mutex *m)
 {
     const uint32_t *parked = &xsc_parked[xsc_park_bucket(m)];
+    uint32_t was = XSC_MUTEX_HELD;
 
     if (__builtin_expect(__atomic_load_n(parked, __ATOMIC_RELAXED) != XSC_PARK_QUIET, 0)) {
-        xsc_mutex_unlock_slow(m);
+        if (!__atomic_compare_exchange_n(&m->word, &was, 0, 0, __ATOMIC_RELEASE,
+                                         __ATOMIC_RELAXED)) {
+            xsc_mutex_unlock_slow(m);
+        }
+        XSC_UNLOCK_SEND_EVENT_();
         return;
     }
 #if defined(XSC_WHOLE_WORDS_)

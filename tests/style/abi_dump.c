@@ -75,7 +75,7 @@ static void lock_h(void)
     FIELD(xsc_mutex, word);
     END(xsc_mutex);
     VALUE(XSC_MUTEX_HELD);
-    VALUE(XSC_MUTEX_WOKEN);
+    VALUE(XSC_MUTEX_PARKED);
     VALUE(XSC_MUTEX_RESERVED);
     VALUE(XSC_MUTEX_HELD_BYTE);
 }

@@ -54,9 +54,9 @@ static void nobody_waits_nobody_is_woken(void **state)
 
 static void unlock_and_see(void)
 {
-    assert_int_equal(m.word, XSC_MUTEX_HELD);
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
     xsc_mutex_unlock(&m);
-    assert_int_equal(m.word, XSC_MUTEX_WOKEN);
+    assert_int_equal(m.word, 0);
     assert_int_equal(os.wakes, 1);
     assert_int_equal(os.woke_count, 1);
     assert_int_equal(os.woke_bits, 1);
@@ -71,7 +71,7 @@ static void an_unlock_wakes_who_is_parked(void **state)
         hold();
         os.in_sleep = unlock_and_see;
         xsc_mutex_lock(&m);
-        assert_int_equal(m.word, XSC_MUTEX_HELD); /* WOKEN has done its service */
+        assert_int_equal(m.word, XSC_MUTEX_HELD); /* nobody else is parked */
         assert_int_equal(os.sleeps, 1);
         xsc_mutex_unlock(&m);
         assert_int_equal(m.word, 0);
@@ -84,11 +84,11 @@ static void unlock_thrice(void)
 {
     for (int i = 0; i < 3; i++) {
         xsc_mutex_unlock(&m);
-        assert_int_equal(m.word, XSC_MUTEX_WOKEN);
+        assert_int_equal(m.word, 0); /* so that the next lock is inline */
         assert_int_equal(os.wakes, 1);
         if (i < 2) {
             xsc_mutex_lock(&m);
-            assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_WOKEN);
+            assert_int_equal(m.word, XSC_MUTEX_HELD);
         }
     }
 }
@@ -106,7 +106,7 @@ static void one_is_woken_not_one_an_unlock(void **state)
 static void lose_it_twice(void)
 {
     round_no++;
-    assert_int_equal(m.word, XSC_MUTEX_HELD); /* WOKEN was taken off before it slept */
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
     xsc_mutex_unlock(&m);
     assert_int_equal(os.wakes, round_no);
     if (round_no < 3) {
@@ -124,8 +124,8 @@ static void who_comes_too_late_is_woken_again(void **state)
     assert_int_equal(m.word, XSC_MUTEX_HELD);
 }
 
-/* A word that shares the bucket has somebody parked: WOKEN is set for nobody. */
-static void a_woken_that_means_nobody(void **state)
+/* Two are asleep, one is woken: who takes the lock after it sees to it that the other is woken, too. */
+static void the_one_woken_remembers_the_other(void **state)
 {
     uint32_t *parked = &xsc_parked[xsc_park_bucket(&m)];
 
@@ -133,18 +133,40 @@ static void a_woken_that_means_nobody(void **state)
     xsc_park_init(XSC_PARK_AUTO);
     *parked += PARKED_ONE;
     hold();
-    xsc_mutex_unlock(&m);
-    assert_int_equal(m.word, XSC_MUTEX_WOKEN);
-    assert_int_equal(xsc_mutex_trylock(&m), 0); /* is not in the way, */
     os.in_sleep = unlock_and_see;
-    os.wakes = 0;
-    xsc_mutex_lock(&m); /* nor does it keep the next waiter from being woken, */
+    xsc_mutex_lock(&m);
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
+    xsc_mutex_unlock(&m);
+    assert_int_equal(os.wakes, 2);
+    xsc_mutex_lock(&m); /* who has not slept knows nothing of sleepers: one is on its way */
     assert_int_equal(m.word, XSC_MUTEX_HELD);
     xsc_mutex_unlock(&m);
+    assert_int_equal(m.word, 0);
+    assert_int_equal(os.wakes, 2);
     *parked -= PARKED_ONE;
-    assert_int_equal(m.word, XSC_MUTEX_WOKEN);
+}
+
+/* Left by an unlock that found nobody parked. */
+static void a_parked_that_means_nobody(void **state)
+{
+    uint32_t *parked = &xsc_parked[xsc_park_bucket(&m)];
+
+    (void)state;
+    xsc_park_init(XSC_PARK_AUTO);
+    hold();
+    m.word |= XSC_MUTEX_PARKED;
+    xsc_mutex_unlock(&m);
+    assert_int_equal(m.word, XSC_MUTEX_PARKED);
+    *parked += PARKED_ONE; /* somebody is there, if perhaps for another word: it stays, */
+    assert_int_equal(xsc_mutex_trylock(&m), 0);
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
+    xsc_mutex_unlock(&m);
+    assert_int_equal(m.word, 0);
+    assert_int_equal(os.wakes, 1);
+    *parked -= PARKED_ONE;
+    m.word = XSC_MUTEX_PARKED; /* nobody: it goes */
     xsc_mutex_lock(&m);
-    assert_int_equal(m.word, XSC_MUTEX_HELD); /* and it goes when nobody is parked there */
+    assert_int_equal(m.word, XSC_MUTEX_HELD);
 }
 
 /* The owner's second look: it knows nothing but the address. */
@@ -170,7 +192,7 @@ static void barge(void)
     round_no++;
     fake_advance(PATIENCE_NS / 3 + 1);
     if (round_no <= 3) {
-        assert_int_equal(was, XSC_MUTEX_HELD);
+        assert_int_equal(was, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
         xsc_mutex_unlock(&m);
         hold();
         return;
@@ -182,7 +204,7 @@ static void barge(void)
     assert_int_equal(os.woke_bits, 1u << XSC_MUTEX_HELD_BYTE);
     assert_int_equal(xsc_mutex_trylock(&m), -EBUSY);
     assert_int_equal(xsc_mutex_lock_for(&m, US), -ETIMEDOUT);
-    assert_int_equal(m.word, XSC_MUTEX_RESERVED);
+    assert_int_equal(m.word, XSC_MUTEX_RESERVED | XSC_MUTEX_PARKED);
     os.woken = true;
 }
 
@@ -193,7 +215,7 @@ static void who_waits_long_is_next(void **state)
     os.in_sleep = barge;
     xsc_mutex_lock(&m);
     assert_int_equal(round_no, 4);
-    assert_int_equal(m.word, XSC_MUTEX_HELD);
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
     xsc_mutex_unlock(&m);
     assert_int_equal(xsc_mutex_trylock(&m), 0); /* for anybody again */
 }
@@ -236,7 +258,7 @@ static void a_deadline_is_kept(void **state)
     assert_int_equal(os.sleeps, 0);
     assert_int_equal(xsc_mutex_lock_for(&m, MS), -ETIMEDOUT);
     assert_true(fake.now - start >= MS);
-    assert_int_equal(m.word, XSC_MUTEX_HELD);
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
     xsc_mutex_unlock(&m);
     assert_int_equal(xsc_mutex_lock_for(&m, 0), 0);
 }
@@ -246,7 +268,7 @@ static void too_late(void)
 {
     xsc_mutex_unlock(&m);
     hold();
-    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_WOKEN);
+    assert_int_equal(m.word, XSC_MUTEX_HELD);
     fake_advance(2 * MS);
 }
 
@@ -256,7 +278,8 @@ static void who_gives_up_passes_on_the_wake(void **state)
     hold();
     os.in_sleep = too_late;
     assert_int_equal(xsc_mutex_lock_for(&m, MS), -ETIMEDOUT);
-    assert_int_equal(m.word, XSC_MUTEX_HELD); /* else that owner would wake nobody */
+    /* Else that owner would wake nobody. */
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
 }
 
 static void just_in_time(void)
@@ -374,7 +397,8 @@ int main(void)
         FRESH(an_unlock_wakes_who_is_parked),
         FRESH(one_is_woken_not_one_an_unlock),
         FRESH(who_comes_too_late_is_woken_again),
-        FRESH(a_woken_that_means_nobody),
+        FRESH(the_one_woken_remembers_the_other),
+        FRESH(a_parked_that_means_nobody),
         FRESH(late_waiters_of_either_kind_are_woken),
         FRESH(who_waits_long_is_next),
         FRESH(who_gives_up_gives_back_what_it_reserved),
