@@ -190,9 +190,11 @@ check holds queue.pml 'three threads' -DCORES=3 -DSECTIONS=1
 check holds queue.pml 'ARMv7: unlock sends an event' -DARMV7
 check lost queue.pml 'ARMv7: unlock sends no event' -DARMV7 -DNO_SEV
 check lost queue.pml 'look and wait, no monitor' -DNO_MONITOR
-check lost queue.pml 'unlock does not wait for the name of the next' -DDOES_NOT_WAIT_FOR_NEXT
+check lost queue.pml 'who takes it does not wait for the name of the next' -DDOES_NOT_WAIT_FOR_NEXT
 check lost queue.pml 'a node made ready after it has been shown' -DNODE_CLEARED_LATE
-check lost queue.pml 'the queue emptied without a look at the tail' -DEMPTIED_BLINDLY
+check lost queue.pml 'the line emptied without a look at who is last' -DEMPTIED_BLINDLY
+check broken queue.pml 'free, and taken before those in line' -DTAKES_IT_BEFORE_THE_LINE
+check broken queue.pml 'the next one is told before HELD is set' -DCORES=3 -DSECTIONS=1 -DTURN_BEFORE_HELD
 
 echo '# mutex'
 # The bits are those of the header.

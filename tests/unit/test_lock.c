@@ -361,32 +361,66 @@ static void a_queue_parks_and_is_woken(void **state)
         assert_int_equal(fake.yields, crowd ? YIELDS : 0);
         assert_int_equal(os.sleeps, 1);
         assert_int_equal(os.wakes, 1);
-        assert_ptr_equal(os.woke, &node[1].turn);
-        assert_ptr_equal(queue.tail, &node[1]);
+        assert_int_equal(os.woke_bits, 1u << (XSC_QUEUE_HELD_BYTE & 3));
+        assert_int_equal(queue.word, XSC_QUEUE_HELD); /* the line is empty */
         xsc_queue_unlock(&queue, &node[1]);
-        assert_null(queue.tail);
+        assert_int_equal(queue.word, 0);
         assert_int_equal(os.wakes, 1);
     }
 }
 
-/* The one behind has taken the tail, and lost its CPU before it could say who it is. */
-static void now_says_who_it_is(void *arg)
+/* Two wait: the second one's turn comes when the first has the lock, and then it watches HELD. */
+static void second_in_line(void)
 {
-    (void)arg;
-    __atomic_store_n(&node[0].next, &node[1], __ATOMIC_RELEASE);
+    if (++round_no == 1) {
+        assert_ptr_equal(os.slept_on, &node[2].turn);
+        node[2].turn = 1;
+        os.woken = true;
+    } else {
+        assert_int_equal(os.slept_bits, 1u << (XSC_QUEUE_HELD_BYTE & 3));
+        assert_int_equal(queue.word, (uintptr_t)&node[2] | XSC_QUEUE_HELD);
+        unlock_the_queue();
+    }
 }
 
-static void an_unlock_waits_for_the_name_of_the_next(void **state)
+static void a_turn_is_waited_for_before_the_lock(void **state)
 {
     (void)state;
     xsc_queue_lock(&queue, &node[0]);
-    node[1] = (struct xsc_queue_node){0};
-    queue.tail = &node[1];
+    queue.word = (uintptr_t)&node[1] | XSC_QUEUE_HELD;
+    os.in_sleep = second_in_line;
+    xsc_queue_lock(&queue, &node[2]);
+    assert_ptr_equal(node[1].next, &node[2]);
+    assert_int_equal(os.sleeps, 2);
+    assert_int_equal(queue.word, XSC_QUEUE_HELD);
+}
+
+/* The one behind has put itself last, and lost its CPU before it could say who it is. */
+static void now_says_who_it_is(void *arg)
+{
+    (void)arg;
+    __atomic_store_n(&node[1].next, &node[2], __ATOMIC_RELEASE);
+}
+
+static void another_comes(void)
+{
+    node[2] = (struct xsc_queue_node){0};
+    queue.word = (uintptr_t)&node[2] | XSC_QUEUE_HELD;
     fake.yield_ns = 1000;
     fake_call_at(fake.now + 10000, now_says_who_it_is, NULL);
-    xsc_queue_unlock(&queue, &node[0]);
-    assert_int_equal(node[1].turn, 1);
-    assert_ptr_equal(queue.tail, &node[1]);
+    unlock_the_queue();
+    assert_int_equal(queue.word, (uintptr_t)&node[2]);
+    assert_int_equal(xsc_queue_trylock(&queue, &node[0]), -EBUSY); /* free, and not for everybody */
+}
+
+static void who_takes_it_waits_for_the_name_of_the_next(void **state)
+{
+    (void)state;
+    xsc_queue_lock(&queue, &node[0]);
+    os.in_sleep = another_comes;
+    xsc_queue_lock(&queue, &node[1]);
+    assert_int_equal(node[2].turn, 1);
+    assert_int_equal(queue.word, (uintptr_t)&node[2] | XSC_QUEUE_HELD);
     assert_true(fake.yields > 0);
 }
 
@@ -409,7 +443,8 @@ int main(void)
         FRESH(a_ticket_watches_where_there_are_cpus),
         FRESH(a_ticket_yields_where_there_are_none),
         FRESH(a_queue_parks_and_is_woken),
-        FRESH(an_unlock_waits_for_the_name_of_the_next),
+        FRESH(a_turn_is_waited_for_before_the_lock),
+        FRESH(who_takes_it_waits_for_the_name_of_the_next),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
