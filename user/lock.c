@@ -94,7 +94,7 @@ static void wait_for_turn(const struct xsc_watch *w, bool parks)
     uint32_t yields = 0;
     bool met = false;
 
-    if (xsc_core_spin(&xsc_library, w, &spun_ns)) {
+    if (!too_many() && xsc_core_spin(&xsc_library, w, &spun_ns)) {
         return;
     }
     (void)xsc_library_ready();

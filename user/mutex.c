@@ -66,6 +66,7 @@
 #include "core/watch.h"
 #include "user/barrier.h"
 #include "user/library.h"
+#include "user/park.h"
 
 _Static_assert(sizeof(struct xsc_mutex) == 4, "what xsc/lock.h promises");
 _Static_assert(!(XSC_MUTEX_HELD & (XSC_MUTEX_PARKED | XSC_MUTEX_RESERVED)), "a byte of its own");
@@ -243,6 +244,8 @@ void xsc_mutex_unlock_slow(struct xsc_mutex *m)
         xsc_unpark_slow(held, 1);
     } else if (was & XSC_MUTEX_PARKED) {
         xsc_unpark_slow(m, 1);
+    } else {
+        xsc_park_fenced(xsc_park_bucket(m));
     }
 }
 

@@ -42,7 +42,7 @@
  * WHAT IT COSTS. A mutex that nobody contends for: one atomic exchange to lock; to unlock, two
  * loads, a store, no atomic operation, where the process has a working membarrier(2) and has
  * parked before or has called xsc_park_init(). Otherwise, and while somebody is parked, an atomic
- * exchange to unlock, too; and a call where somebody is to be woken. Ticket and queue lock, likewise:
+ * exchange to unlock, too; and a call where somebody is to be woken, or nobody is parked. Ticket and queue lock, likewise:
  * one atomic operation to lock, none to unlock.
  *
  * THE STORE AND THE EVENT. A waiter that sleeps until a store (UMWAIT, MWAITX, WFE, WFET, WRS.STO)
@@ -298,22 +298,24 @@ XSC_INLINE int xsc_mutex_lock_for(struct xsc_mutex *m, uint64_t timeout_ns)
 
 /*
  * Nobody parked: the store, and then the same question again, because somebody may have parked
- * between the first and the store. After the store only the lock's address is used. Somebody parked,
- * or nothing known of it: one atomic operation, which finds out whether one is to be woken. The
- * argument is in user/mutex.c. ThreadSanitizer takes a store to a part of a word for one to
- * another object: for it, the whole word.
+ * between the first and the store. After the store only the lock's address is used. Somebody parked:
+ * one atomic operation, which finds out whether one is to be woken. Neither (0): the same, and the
+ * library, which may want to know. The argument is in user/mutex.c. ThreadSanitizer takes a store to
+ * a part of a word for one to another object: for it, the whole word.
  */
 XSC_INLINE void xsc_mutex_unlock(struct xsc_mutex *m)
 {
     const uint32_t *parked = &xsc_parked[xsc_park_bucket(m)];
+    const uint32_t n = __atomic_load_n(parked, __ATOMIC_RELAXED);
     uint32_t was = XSC_MUTEX_HELD;
 
-    if (__builtin_expect(__atomic_load_n(parked, __ATOMIC_RELAXED) != XSC_PARK_QUIET, 0)) {
-        if (!__atomic_compare_exchange_n(&m->word, &was, 0, 0, __ATOMIC_RELEASE,
-                                         __ATOMIC_RELAXED)) {
+    if (__builtin_expect(n != XSC_PARK_QUIET, 0)) {
+        if (n &&
+            __atomic_compare_exchange_n(&m->word, &was, 0, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+            XSC_UNLOCK_SEND_EVENT_();
+        } else {
             xsc_mutex_unlock_slow(m);
         }
-        XSC_UNLOCK_SEND_EVENT_();
         return;
     }
 #if defined(XSC_WHOLE_WORDS_)
