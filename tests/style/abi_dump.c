@@ -70,13 +70,15 @@ static void lock_h(void)
     FIELD(xsc_queue_node, next);
     FIELD(xsc_queue_node, turn);
     STRUCT(xsc_queue);
-    FIELD(xsc_queue, tail);
+    FIELD(xsc_queue, word);
     END(xsc_queue);
+    VALUE(XSC_QUEUE_HELD);
+    VALUE(XSC_QUEUE_HELD_BYTE);
     STRUCT(xsc_mutex);
     FIELD(xsc_mutex, word);
     END(xsc_mutex);
     VALUE(XSC_MUTEX_HELD);
-    VALUE(XSC_MUTEX_WOKEN);
+    VALUE(XSC_MUTEX_PARKED);
     VALUE(XSC_MUTEX_RESERVED);
     VALUE(XSC_MUTEX_HELD_BYTE);
 }
