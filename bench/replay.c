@@ -221,6 +221,9 @@ static void replay(const struct bench_options *o, const struct choice *c, struct
 
     for (unsigned i = 0; i < c->n; i++) {
         order[i] = i;
+        if (contenders[c->which[i]].peer->anew) {
+            contenders[c->which[i]].peer->anew();
+        }
     }
     exchange.gaps = gaps;
     exchange.latency = bench_alloc(most * sizeof(*exchange.latency));
@@ -329,6 +332,37 @@ static void made_up(struct xsc_trace *t, unsigned which)
 
 #define MADE_UP 4u
 
+static struct xsc_trace *traces;
+static unsigned n_traces;
+
+static const char *name_of(const struct xsc_trace *t)
+{
+    const char *slash = strrchr(t->name, '/');
+
+    return slash ? slash + 1 : t->name;
+}
+
+/* What a wait cost, a row a trace. */
+static void side_by_side(const struct choice *c, unsigned n, const double *cost)
+{
+    struct bench_metric column[N_CONTENDERS];
+    struct bench_table *table;
+
+    for (unsigned i = 0; i < c->n; i++) {
+        column[i] = (struct bench_metric){contenders[c->which[i]].name, "us", 1, false};
+    }
+    table = bench_table_new("Cost of a wait, all traces", column, c->n, n, 1);
+    for (unsigned t = 0; t < n; t++) {
+        const unsigned row = bench_table_row(table, "", name_of(&traces[t]), -1);
+
+        for (unsigned i = 0; i < c->n; i++) {
+            *bench_cell(table, row, i) = cost[t * N_CONTENDERS + i] / 1000;
+        }
+    }
+    bench_report_table(table);
+    bench_table_free(table);
+}
+
 /* The best single peer is that of the least cost over all traces; a goal is a ratio to ours. */
 static void sum_up(const struct choice *c, unsigned n, const double *cost)
 {
@@ -370,9 +404,6 @@ static void sum_up(const struct choice *c, unsigned n, const double *cost)
     free(ratio);
 }
 
-static struct xsc_trace *traces;
-static unsigned n_traces;
-
 static int prepare(const struct bench_options *o)
 {
     n_traces = o->n_files ? o->n_files : MADE_UP;
@@ -407,9 +438,12 @@ static void run(const struct bench_options *o)
                       weight, costs.park_cpu_ns, costs.park_latency_ns);
     for (unsigned i = 0; i < n_traces; i++) {
         replay(o, &c, &traces[i], weight, &cost[i * N_CONTENDERS]);
+    }
+    side_by_side(&c, n_traces, cost);
+    sum_up(&c, n_traces, cost);
+    for (unsigned i = 0; i < n_traces; i++) {
         xsc_trace_free(&traces[i]);
     }
-    sum_up(&c, n_traces, cost);
     free(cost);
     free(traces);
 }

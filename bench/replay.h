@@ -18,6 +18,9 @@ struct replay_peer {
     /* Before the first round; NULL: nothing to do. Returns 0, or an errno value. */
     int (*start)(void);
 
+    /* Before each trace; NULL: it has nothing to forget. */
+    void (*anew)(void);
+
     /* Returns once something newer than `seen` has been posted. */
     void (*wait)(uint32_t seen);
 
