@@ -17,7 +17,8 @@ usage: fetch.sh [--refresh] WHAT...
   arm64-guest    qemu-system-aarch64 (trixie-backports, else trixie) and bookworm's arm64 kernel
   kernel         bookworm's kernel for amd64 and arm64: vmlinuz-ARCH, and all that builds a module
                  (build-ARCH, for make -C)
-  kernel-config  of bookworm's kernel source what its configuration reads (tree)
+  kernel-config  of bookworm's kernel source what its configuration reads, and what an object for arm64
+                 is compiled with (tree)
   kernel-trixie  trixie's kernel for amd64, arm64 and riscv64, and its compiler (in bin)
   qemu-x86       qemu-system-x86_64 (trixie-backports, else trixie) and its firmware
   qemu-riscv64   qemu-system-riscv64, likewise
@@ -251,7 +252,11 @@ fetch_kernel_config() {
     mkdir -p "$work/new/tree"
     tar -xf "$work"/root/usr/src/linux-source-6.1.tar.xz -C "$work/new/tree" --strip-components=1 \
         --wildcards '*/Kconfig*' '*/Makefile*' '*/Kbuild*' 'linux-source-6.1/scripts/*' \
-        'linux-source-6.1/arch/*/configs/*' 'linux-source-6.1/tools/scripts/*'
+        'linux-source-6.1/arch/*/configs/*' 'linux-source-6.1/tools/scripts/*' \
+        'linux-source-6.1/include/*' 'linux-source-6.1/arch/arm64/*' \
+        linux-source-6.1/arch/x86/entry/syscalls/syscall_32.tbl 'linux-source-6.1/lib/vdso/*' \
+        'linux-source-6.1/tools/include/*' \
+        linux-source-6.1/kernel/bounds.c linux-source-6.1/kernel/time/timeconst.bc
     keep kernel-config "$version" bookworm
 }
 
@@ -346,6 +351,7 @@ cached() {
     if [ -n "$refresh" ] || [ ! -e "$XSC_CACHE_DIR/$1/VERSION" ]; then return 1; fi
     case $1 in
     qemu-user*) [ -x "$XSC_CACHE_DIR/$1/bin/qemu-s390x" ] ;;
+    kernel-config) [ -d "$XSC_CACHE_DIR/$1/tree/tools/include/tools" ] ;;
     esac
 }
 
