@@ -20,8 +20,11 @@
 #define ROUNDS 7u
 
 static const struct shards_peer *const peers[] = {
-    &shards_bare,       &shards_xsc,     &shards_xsc_devices,
-    &shards_cond,       &shards_eventfd, &shards_pipe,
+    &shards_bare,        &shards_xsc,
+#if defined(XSC_BENCH_SHARDS_DEVICES)
+    &shards_xsc_devices,
+#endif
+    &shards_cond,        &shards_eventfd, &shards_pipe,
 #if defined(XSC_BENCH_SHARDS_CK)
     &shards_ck,
 #endif
@@ -36,6 +39,9 @@ static const struct shards_peer *const peers[] = {
 #define N_PEERS ((unsigned)(sizeof(peers) / sizeof(peers[0])))
 
 static const char absent[] = ""
+#if !defined(XSC_BENCH_SHARDS_DEVICES)
+                             " shards with descriptors (the library's Linux port)"
+#endif
 #if !defined(XSC_BENCH_SHARDS_CK)
                              " Concurrency Kit (libck-dev)"
 #endif

@@ -5,6 +5,10 @@ target_sources(xsc-wait-bench PRIVATE shards/shards.c shards/flow.c shards/calls
                                       shards/peers_bare.c shards/peers_xsc.c shards/peers_posix.c)
 target_compile_definitions(xsc-wait-bench PRIVATE XSC_BENCH_SHARDS)
 
+if(XSC_PORT STREQUAL "linux")
+    target_compile_definitions(xsc-wait-bench PRIVATE XSC_BENCH_SHARDS_DEVICES)
+endif()
+
 # shards_peer(SYMBOL SOURCE LIBRARY...)
 function(shards_peer symbol source)
     target_compile_definitions(xsc-wait-bench PRIVATE XSC_BENCH_SHARDS_${symbol})
