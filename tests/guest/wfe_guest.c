@@ -45,7 +45,13 @@ static void facts(bool stream)
 /* By name, as its trial finds that it does not sleep after a live reservation: a store ends it. */
 static void used(void)
 {
-    check(insert("xsc_wait", "patient=1 mechanism=wfe") == 0, "WFE can be asked for");
+    int err = -EOPNOTSUPP;
+
+    /* A busy host makes a store look missed, and the trial is right to refuse it then. */
+    for (int i = 0; i < 60 && err == -EOPNOTSUPP; i++) {
+        err = insert("xsc_wait", "patient=1 mechanism=wfe");
+    }
+    check(err == 0, "WFE can be asked for: %d", err);
     check(!strcmp(slurp(WAIT_DIR "type"), "WFE\n"), "and is used");
     check(insert("xsc_wait_selftest", "waits=1000 handovers=1000") == 0,
           "the other CPU's stores end waits, deadlines are kept");
