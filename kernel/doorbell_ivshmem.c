@@ -8,6 +8,9 @@
  * interrupt stands for, a ring after it makes the eventfd readable again. So rings merge, and after
  * the last one there is an interrupt.
  *
+ * A device that its server has not set up yet ignores rings, and can't tell: it fails its trial. Bound
+ * anew, it is tried anew.
+ *
  * ABSENT PEERS. The device ignores a ring to a peer that is not there, and can't tell who is. With
  * roll=1 the drivers keep a roll themselves, in the last 64 KiB of the shared memory: a byte for
  * each ID, written by its owner only, so that nothing need be atomic between guests. All guests must

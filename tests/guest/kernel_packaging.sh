@@ -98,7 +98,8 @@ test_dkms() {
     version=${tree##*/xsc-wait-}
     check 'added' 0 '~.*' dkms_ add
     check 'built' 0 '~.*' dkms_ build
-    check 'there' 0 '~xsc_wait\.ko' find "$work/dkms/xsc-wait/$version/$release" -name 'xsc_wait.ko*'
+    check 'both there' 0 $'2\n' sh -c "find '$work/dkms/xsc-wait/$version/$release' \
+        -name xsc_wait.ko\* -o -name xsc_doorbell.ko\* | wc -l"
 }
 
 case ${1-} in
