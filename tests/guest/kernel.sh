@@ -16,12 +16,16 @@ usage: kernel.sh amd64|arm64 [OPTION...] SOURCE [ARG...]
 SOURCE is a C file, compiled for the guest.
   --append TEXT    more of the kernel's command line; repeatable
   --device D       a device more, as QEMU names it; repeatable
+  --also FILE      another C file, a program in / of the guest, with the library in it
+  --library FILE   a source of that library; repeatable
 $GUEST_OPTIONS
 T
 }
 
 append="quiet rdinit=/init panic=-1 panic_on_oops=1"
 devices=()
+also=
+library=()
 case ${1-} in
 amd64 | arm64) arch=$1 ;;
 -h | --help) usage; exit 0 ;;
@@ -36,6 +40,8 @@ while [ $# -gt 0 ]; do
         case $1 in
         --append) append="$append $2" ;;
         --device) devices+=(-device "$2") ;;
+        --also) also=$2 ;;
+        --library) library+=("$2") ;;
         *) guest_option "$1" "$2" || usage_error "unknown option $1 (try --help)" ;;
         esac
         shift
@@ -81,6 +87,11 @@ if grep -i 'warning:' "$work/make" >&2; then die "the module builds with warning
 for module in "$work"/modules/*.ko; do
     guest_files+=("$module")
 done
+if [ -n "$also" ]; then
+    "${cross}gcc" -std=c11 -O1 -Wall -Wextra -static -pthread -I"$GUEST_DIR/../.." \
+        -I"$GUEST_DIR/../../include" -o "$work/$(basename "$also" .c)" "$also" "${library[@]}"
+    guest_files+=("$work/$(basename "$also" .c)")
+fi
 program=$work/$(basename "$1" .c)
 "${cross}gcc" -std=c11 -O2 -Wall -Wextra -static -pthread -I"$GUEST_DIR/../.." -o "$program" "$1"
 shift
