@@ -4,8 +4,13 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build/library
+BENCH ?= build/bench
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 ARGS ?=
+
+# Only with the peers that it was built with; so where it wasn't, there is nothing to install.
+INSTALL_BENCH = if [ -x '$(BENCH)/bench/xsc-wait-bench' ]; then \
+	DESTDIR='$(DESTDIR)' cmake --install '$(BENCH)' --prefix '$(PREFIX)' --component bench; fi
 
 .PHONY: help probe check check-fast models bench install clean
 
@@ -15,7 +20,7 @@ help:
 	@echo 'make check-fast   this machine only, no emulators: under two minutes'
 	@echo 'make models       the models of parking and of the locks, searched exhaustively'
 	@echo 'make bench        what waiting costs here, beside bare spins and futexes (ARGS as above)'
-	@echo 'make install      PREFIX=$(PREFIX), DESTDIR is honoured'
+	@echo 'make install      PREFIX=$(PREFIX), DESTDIR is honoured; with the bench, where make bench was'
 	@echo 'make clean        remove build/'
 	@echo 'Packages that are missing are installed first (Debian; see scripts/setup.sh).'
 
@@ -39,16 +44,17 @@ models:
 
 bench:
 	@scripts/setup.sh bench
-	@cmake --preset bench --log-level=WARNING >/dev/null
-	@cmake --build build/bench -j $(JOBS) -- --no-print-directory -s
-	@if [ -n '$(ARGS)' ]; then build/bench/bench/xsc-wait-bench $(ARGS); \
-	else bench/run-all.sh build/bench/bench/xsc-wait-bench; fi
+	@cmake --preset bench -B $(BENCH) --log-level=WARNING >/dev/null
+	@cmake --build $(BENCH) -j $(JOBS) -- --no-print-directory -s
+	@if [ -n '$(ARGS)' ]; then $(BENCH)/bench/xsc-wait-bench $(ARGS); \
+	else bench/run-all.sh $(BENCH)/bench/xsc-wait-bench; fi
 
 install:
 	@scripts/setup.sh probe
 	@cmake --preset library -B $(BUILD) -DCMAKE_INSTALL_PREFIX='$(PREFIX)' --log-level=WARNING >/dev/null
 	@cmake --build $(BUILD) -j $(JOBS) -- --no-print-directory -s
 	@DESTDIR='$(DESTDIR)' cmake --install $(BUILD)
+	@$(INSTALL_BENCH)
 
 clean:
 	rm -rf build

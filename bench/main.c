@@ -25,6 +25,9 @@ static const struct bench_question *const questions[] = {
 #if defined(__linux__)
     &bench_one_cpu,
 #endif
+#if defined(XSC_BENCH_DOORBELL)
+    &bench_doorbell,
+#endif
 #if defined(XSC_BENCH_REPLAY)
     &bench_replay,
 #endif

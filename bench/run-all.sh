@@ -45,6 +45,7 @@ ask overshoot overshoot
 "$bench" --list | grep -q '^one-cpu ' && ask one-cpu one-cpu
 ask notify notify
 ask idle idle
+"$bench" --list | grep -q '^doorbell ' && ask doorbell doorbell
 "$bench" --list | grep -q '^replay ' && ask replay replay
 "$bench" --list | grep -q '^locks ' && ask locks locks
 "$bench" --list | grep -q '^shards ' && ask shards shards

@@ -8,20 +8,22 @@ endif()
 include(CMakePackageConfigHelpers)
 
 set(xsc_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/xsc-wait")
-file(GLOB xsc_man1 CONFIGURE_DEPENDS docs/man/*.1)
-file(GLOB xsc_man3 CONFIGURE_DEPENDS docs/man/*.3)
-file(GLOB xsc_man7 CONFIGURE_DEPENDS docs/man/*.7)
-
 install(DIRECTORY include/xsc DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 install(TARGETS xsc-wait xsc-wait-static EXPORT xsc-wait)
-install(FILES ${xsc_man1} DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
-install(FILES ${xsc_man3} DESTINATION "${CMAKE_INSTALL_MANDIR}/man3")
-install(FILES ${xsc_man7} DESTINATION "${CMAKE_INSTALL_MANDIR}/man7")
+foreach(section IN ITEMS 1 3 4 7 9)
+    file(GLOB xsc_man CONFIGURE_DEPENDS docs/man/*.${section})
+    install(FILES ${xsc_man} DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}")
+endforeach()
 foreach(tool IN ITEMS xsc-wait-probe xsc-wait-sim)
     if(TARGET ${tool})
         install(TARGETS ${tool})
     endif()
 endforeach()
+
+# By itself: make install takes it from where make bench has built it, with its peers.
+if(TARGET xsc-wait-bench)
+    install(TARGETS xsc-wait-bench COMPONENT bench)
+endif()
 
 # find_package(xsc-wait): xsc::wait and xsc::wait-static
 install(EXPORT xsc-wait NAMESPACE xsc:: DESTINATION "${xsc_cmake_dir}" FILE xsc-wait-targets.cmake)

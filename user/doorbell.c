@@ -10,21 +10,22 @@
  *                                      L3  wait for an event of the set; L2
  *
  * The kernel puts a ring into every set that listens, and keeps it there until that set's own L3
- * takes it. W2 after L1: it is in our set when we come to L3, or ends it; L2 follows, and sees W1. W2
- * before L1: nobody reads the descriptor, so its count is not 0 (eventfd), or not what it was at
- * its opening (the driver), ever since the first ring. L1 finds that and puts it into the set: the first
- * L3 returns at once, for nothing as a rule, and L2 sees W1. So where it stands between L1, L2 and
- * L3 that a ring comes makes no difference. That L2 sees W1 when L3 has told of W2: the ring and
- * L1 or L3 take the same locks of the kernel, one after the other; for a device, writel() comes after
- * the stores before it, and the handler counts with release.
+ * takes it. W2 after L1: it is in our set when we come to L3, or ends it; L2 follows, and sees W1.
+ * W2 before L1: nobody reads the descriptor, so its count is not 0 (eventfd), or not what it was at
+ * its opening (the driver), ever since the first ring. L1 finds that and puts it into the set: the
+ * first L3 returns at once, for nothing as a rule, and L2 sees W1. So where it stands between L1,
+ * L2 and L3 that a ring comes makes no difference. That L2 sees W1 when L3 has told of W2: the ring
+ * and L1 or L3 take the same locks of the kernel, one after the other; for a device, writel() comes
+ * after the stores before it, and the handler counts with release.
  *
- * SEVERAL WAITERS. What one takes out of its set is in all others still. With one count for all, which
- * the first reader clears, another that was woken might find nothing and sleep on: that is why no
- * one reads. The price is a set a sleep: three system calls more.
+ * SEVERAL WAITERS. What one takes out of its set is in all others still. With one count for all,
+ * which the first reader clears, another that was woken might find nothing and sleep on: that is
+ * why no one reads. The price is a set a sleep: three system calls more.
  *
  * A LOST RING, after the trial. `begun` is counted before W2, `done` after it. The waiter notes
- * `begun` after each event. If `done` is more than it noted, at least one of those rings began after the
- * note and is over. Its event must have come; where it hasn't, not in GRACE_NS more, it is lost.
+ * `begun` after each event. If `done` is more than it noted, at least one of those rings began
+ * after the note and is over. Its event must have come; where it hasn't, not in GRACE_NS more, it
+ * is lost.
  *
  *     ring   C1  begun += 1    W2    C2  done += 1        waiter   N1  note = begun
  *                                                                  N2  no event; done > note
@@ -272,7 +273,7 @@ static bool listen_for(void *arg, uint64_t deadline_ns)
                 go(b, XSC_BELL_STEADY, XSC_BELL_FAILED, LOST);
             }
         }
-        if (rung && b->device && xsc_bell_gone(b->fd)) {
+        if (b->device && xsc_bell_gone(b->fd)) {
             go(b, XSC_BELL_STEADY, XSC_BELL_FAILED, GONE);
         }
         if (rung) {
@@ -283,14 +284,12 @@ static bool listen_for(void *arg, uint64_t deadline_ns)
     return met;
 }
 
-/* 0: the deadline has passed. */
+/* 0: the deadline has passed. XSC_FOREVER leaves what is as good as for ever. */
 static uint64_t left_until(uint64_t deadline_ns)
 {
     const uint64_t now_ns = xsc_port_now_ns();
 
-    return deadline_ns == XSC_FOREVER ? XSC_FOREVER
-           : deadline_ns > now_ns     ? deadline_ns - now_ns
-                                      : 0;
+    return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 }
 
 static int wait_by(struct listener *l, uint64_t timeout_ns)

@@ -2,8 +2,8 @@
 /*
  * user/doorbell.h - what doorbells need from an OS, beside the descriptors of user/shard.h
  *
- * user/linux_doorbell.c (eventfd, /dev/xsc-doorbellN), user/other_doorbell.c (none). Nothing here is a
- * cancellation point or touches errno.
+ * user/linux_doorbell.c (eventfd, /dev/xsc-doorbellN), user/other_doorbell.c (none). Nothing here
+ * is a cancellation point or touches errno.
  */
 #ifndef XSC_USER_DOORBELL_H
 #define XSC_USER_DOORBELL_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Doorbells on Linux. System calls are made by syscall(), as in user/linux_shard.c: the C library's
- * are cancellation points, or (epoll_create1) known to ThreadSanitizer, which then wants to be told of
- * the end of a descriptor, too.
+ * are cancellation points, or (epoll_create1) known to ThreadSanitizer, which then wants to be told
+ * of the end of a descriptor, too.
  */
 #define _GNU_SOURCE
 #include "user/doorbell.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Doorbells on a system of which only POSIX is known: there are none, and so nothing to listen to. */
+/* Doorbells on a system of which only POSIX is known: there are none, so nothing to listen to. */
 #include "user/doorbell.h"
 
 #include <errno.h>

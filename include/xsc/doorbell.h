@@ -19,15 +19,15 @@
  * second.
  *
  * NOT BEFORE IT HAS PROVED ITSELF. A bell is DISCOVERED when it is opened, and STEADY after a trial
- * in which no ring was lost. Only a STEADY one is slept on. Any other is FAILED with a reason, or not
- * tried yet, and a wait on it is xsc_wait(): the word is watched by the best mechanism of this machine,
- * and nothing needs to ring. A STEADY bell whose device goes away, or that is found to have lost a ring
- * made by this process, is FAILED from then on, and waits go on without it.
+ * in which no ring was lost. Only a STEADY one is slept on. Any other is FAILED with a reason, or
+ * not tried yet, and a wait on it is xsc_wait(): the word is watched by the best mechanism of this
+ * machine, and nothing needs to ring. A STEADY bell whose device goes away, or that is found to
+ * have lost a ring made by this process, is FAILED from then on, and waits go on without it.
  *
  * SEVERAL WAITERS. Any number of threads may wait on one bell, for words of their own; each ring
  * ends the sleep of all of them, and those whose word has not changed sleep again. Nobody takes a
- * ring from another, because nobody reads the descriptor: each sleeper listens for edges of its own.
- * Why no ring is lost, also one that is made before the sleep, is in user/doorbell.c.
+ * ring from another, because nobody reads the descriptor: each sleeper listens for edges of its
+ * own. Why no ring is lost, also one that is made before the sleep, is in user/doorbell.c.
  *
  * PROCESSES. A child after fork() has a copy of the bell, which rings and listens to the same
  * descriptor: words in shared memory may be waited for. Each process closes its own copy (a child
@@ -68,18 +68,18 @@ struct xsc_doorbell {
 };
 
 /*
- * Opens the doorbell `path`, or makes a software one: path NULL. *bell is DISCOVERED and returns 0; or
- * what open(2) or eventfd(2) said (-ENOENT: no such doorbell; -EACCES: no permission), -ENOTSUP:
- * a system that is not Linux; then *bell is FAILED: waits on it watch, and it may be closed. -EINVAL:
- * bell is NULL. Nobody else may use *bell meanwhile; it must not be open.
+ * Opens the doorbell `path`, or makes a software one: path NULL. *bell is DISCOVERED and returns 0;
+ * or what open(2) or eventfd(2) said (-ENOENT: no such doorbell; -EACCES: no permission), -ENOTSUP:
+ * a system that is not Linux; then *bell is FAILED: waits on it watch, and it may be closed.
+ * -EINVAL: bell is NULL. Nobody else may use *bell meanwhile; it must not be open.
  */
 XSC_API int xsc_doorbell_open(struct xsc_doorbell *bell, const char *path);
 
 #define XSC_BELL_TRIAL_RINGS 100u
 
 /*
- * The trial: rings, of which there must be XSC_BELL_TRIAL_RINGS at least, one after the other, each to be
- * heard within a second. Takes as long as they do; nobody else should ring meanwhile. Returns
+ * The trial: rings, of which there must be XSC_BELL_TRIAL_RINGS at least, one after the other, each
+ * to be heard within a second. Takes as long as they do; nobody else should ring meanwhile. Returns
  *   0        STEADY;
  *   -EIO     FAILED: a ring was not heard;
  *   -EINVAL  too few rings, or NULL;
@@ -91,17 +91,18 @@ XSC_API int xsc_doorbell_open(struct xsc_doorbell *bell, const char *path);
 XSC_API int xsc_doorbell_try(struct xsc_doorbell *bell, uint32_t rings);
 
 /*
- * Rings, whatever the bell's state: one system call. What was stored before is seen by those whose sleep
- * this ends. peer is 0; a device may know others (xsc-doorbell(4)). Returns 0, -EPIPE: closed, -ENXIO:
- * no such peer, -EIO: refused by the driver, -ENODEV: the device is gone, -EBADF: was not
- * opened, -EINVAL: NULL.
+ * Rings, whatever the bell's state: one system call. What was stored before is seen by those whose
+ * sleep this ends. peer is 0; a device may know others (xsc-doorbell(4)). Returns 0, -EPIPE:
+ * closed, -ENXIO: no such peer, -EIO: refused by the driver, -ENODEV: the device is gone, -EBADF:
+ * was not opened, -EINVAL: NULL.
  */
 XSC_API int xsc_doorbell_ring(struct xsc_doorbell *bell, uint32_t peer);
 
 /*
  * Waits for the watch's condition. Returns
  *   0           it held of a value loaded with acquire ordering;
- *   -ETIMEDOUT  not before timeout_ns of CLOCK_MONOTONIC have passed (0 looks once, XSC_FOREVER: no end);
+ *   -ETIMEDOUT  not before timeout_ns of CLOCK_MONOTONIC have passed (0 looks once, XSC_FOREVER has
+ *               no end);
  *   -EPIPE      the bell is closed, or was closed meanwhile;
  *   -EINVAL     NULL, or a watch that makes no sense (xsc/wait.h).
  */

@@ -21,6 +21,8 @@ KERNEL is one of: $KERNELS. SOURCE is a C file, compiled for the guest.
   --append TEXT    more of the kernel's command line; repeatable
   --device D       a device more, as QEMU names it; repeatable
   --ivshmem S      an ivshmem-doorbell, whose server listens at the socket S
+  --also FILE      another C file, a program in / of the guest, with the library in it
+  --library FILE   a source of that library; repeatable
 $GUEST_OPTIONS
 T
 }
@@ -28,6 +30,8 @@ T
 append="quiet rdinit=/init panic=-1 panic_on_oops=1"
 devices=()
 build=
+also=
+library=()
 case ${1-} in
 -h | --help) usage; exit 0 ;;
 esac
@@ -46,6 +50,8 @@ while [ $# -gt 0 ]; do
             devices+=(-chardev "socket,path=$2,id=ivshmem")
             devices+=(-device "ivshmem-doorbell,chardev=ivshmem,vectors=1")
             ;;
+        --also) also=$2 ;;
+        --library) library+=("$2") ;;
         *) guest_option "$1" "$2" || usage_error "unknown option $1 (try --help)" ;;
         esac
         shift
@@ -97,6 +103,11 @@ for module in "$build"/*.ko; do
     "${cross}strip" --strip-debug -o "$work/stripped/${module##*/}" "$module"
     guest_files+=("$work/stripped/${module##*/}")
 done
+if [ -n "$also" ]; then
+    "${cross}gcc" -std=c11 -O1 -Wall -Wextra -static -pthread -I"$GUEST_DIR/../.." \
+        -I"$GUEST_DIR/../../include" -o "$work/$(basename "$also" .c)" "$also" "${library[@]}"
+    guest_files+=("$work/$(basename "$also" .c)")
+fi
 program=$work/$(basename "$1" .c)
 "${cross}gcc" -std=c11 -O2 -Wall -Wextra -static -pthread -I"$GUEST_DIR/../.." -o "$program" "$1"
 shift

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/klog.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* For what must come in the end, on a busy host; less than the quiet time after a roll back. */
@@ -93,6 +94,22 @@ static inline char *kernel_log(void)
 
     log[n > 0 ? n : 0] = '\0';
     return log;
+}
+
+/* Another program of this guest, with checks of its own. */
+static inline void also(const char *path)
+{
+    int status = -1;
+
+    fflush(stdout);
+    const pid_t child = fork();
+
+    if (!child) {
+        execl(path, path, (char *)NULL);
+        _exit(127);
+    }
+    waitpid(child, &status, 0);
+    check(!status, "%s: status %#x", path, (unsigned)status);
 }
 
 /* Nothing in it that a person would have to look at. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <xsc/wait.h>
 
@@ -75,17 +76,13 @@ static const char *text_of(const cJSON *object, const char *name)
     return text;
 }
 
-static const struct member root_members[] = {{"format", NUMBER},
-                                             {"version", TEXT},
-                                             {"machine", OBJECT},
-                                             {"settings", OBJECT},
-                                             {"mechanisms", ARRAY},
-                                             {"primary", TEXT},
-                                             {"rolled_back_to", TEXT | NOTHING},
-                                             {"fallback", TEXT},
-                                             {"reasons", OBJECT},
-                                             {"verdict", OBJECT},
-                                             {NULL, 0}};
+static const struct member root_members[] = {
+    {"format", NUMBER},    {"version", TEXT},
+    {"machine", OBJECT},   {"settings", OBJECT},
+    {"mechanisms", ARRAY}, {"doorbell", OBJECT},
+    {"primary", TEXT},     {"rolled_back_to", TEXT | NOTHING},
+    {"fallback", TEXT},    {"reasons", OBJECT},
+    {"verdict", OBJECT},   {NULL, 0}};
 static const struct member machine_members[] = {{"arch", TEXT},
                                                 {"model", TEXT | NOTHING},
                                                 {"os", TEXT | NOTHING},
@@ -150,6 +147,17 @@ static const struct member target_members[] = {{"low_ns", NUMBER},
                                                {NULL, 0}};
 static const struct member reasons_members[] = {
     {"choice", TEXT}, {"refused", TEXT | NOTHING}, {"mechanisms", OBJECT}, {NULL, 0}};
+static const struct member doorbell_members[] = {{"path", TEXT},
+                                                 {"probed", BOOLEAN},
+                                                 {"present", BOOLEAN},
+                                                 {"state", TEXT | NOTHING},
+                                                 {"reason", TEXT},
+                                                 {"validated", BOOLEAN},
+                                                 {"rings", NUMBER | NOTHING},
+                                                 {"lost", NUMBER | NOTHING},
+                                                 {"min_ns", NUMBER | NOTHING},
+                                                 {"max_ns", NUMBER | NOTHING},
+                                                 {NULL, 0}};
 static const struct member verdict_members[] = {{"status", NUMBER}, {"text", TEXT}, {NULL, 0}};
 
 static void check_mechanism(const cJSON *m)
@@ -212,6 +220,7 @@ static cJSON *check_json(const char *text, int status)
     check_members(get(get(root, "machine"), "umwait_control"), "umwait_control", umwait_members);
     check_members(get(root, "settings"), "settings", settings_members);
     check_members(get(root, "reasons"), "reasons", reasons_members);
+    check_members(get(root, "doorbell"), "doorbell", doorbell_members);
     check_members(get(root, "verdict"), "verdict", verdict_members);
     assert_int_equal(get(root, "format")->valueint, 1);
     assert_string_equal(text_of(root, "version"), XSC_VERSION);
@@ -497,6 +506,58 @@ static void test_text(void **state)
     }
 }
 
+static void test_doorbell(void **state)
+{
+    const struct setting nobody = {.permissions = true};
+    struct outcome o;
+
+    (void)state;
+    cJSON *root = run_json(NULL, "--mechanism DoorBell --doorbell eventfd", &o);
+    const cJSON *d = get(root, "doorbell"), *m;
+
+    assert_int_equal(o.status, 0);
+    assert_true(cJSON_IsTrue(get(d, "validated")));
+    assert_string_equal(text_of(d, "state"), "STEADY");
+    assert_int_equal(get(d, "rings")->valueint, 100);
+    assert_string_equal(text_of(get(root, "verdict"), "text"), "validated: DOORBELL");
+    cJSON_ArrayForEach(m, get(root, "mechanisms"))
+    {
+        assert_true(cJSON_IsFalse(get(m, "probed")));
+    }
+    cJSON_Delete(root);
+    free_outcome(&o);
+
+    o = run_tool(NULL, BRIEF "--mechanism generic --doorbell eventfd");
+    assert_non_null(strstr(o.out, "\nDOORBELL    passed     STEADY     100 rings, none lost, "));
+    free_outcome(&o);
+
+    root = run_json(NULL, "--mechanism doorbell --doorbell ./none", &o);
+    assert_int_equal(o.status, 1);
+    assert_true(cJSON_IsNull(get(get(root, "doorbell"), "rings")));
+    assert_non_null(strstr(text_of(get(root, "verdict"), "text"), "no ./none: no module"));
+    cJSON_Delete(root);
+    free_outcome(&o);
+
+    root = run_json(NULL, BRIEF "--mechanism generic", &o);
+    assert_true(cJSON_IsFalse(get(get(root, "doorbell"), "probed")));
+    assert_true(cJSON_IsNull(get(get(root, "doorbell"), "state")));
+    cJSON_Delete(root);
+    free_outcome(&o);
+
+    root = run_json(NULL, "--mechanism doorbell --doorbell /dev/null", &o);
+    assert_int_equal(o.status, 1);
+    assert_non_null(strstr(text_of(get(root, "verdict"), "text"), "DOORBELL, asked for by "
+                                                                  "--mechanism, is broken"));
+    cJSON_Delete(root);
+    free_outcome(&o);
+
+    put_file("shut", "");
+    assert_int_equal(chmod("shut", 0), 0);
+    o = run_tool(&nobody, BRIEF "--doorbell ./shut");
+    expect(&o, 3, "--doorbell ./shut: Permission denied", "a doorbell of somebody else's");
+    free_outcome(&o);
+}
+
 static void test_progress(void **state)
 {
     (void)state;
@@ -524,6 +585,7 @@ int main(int argc, char **argv)
 #endif
         TEST(test_override_taken),
         TEST(test_text),
+        TEST(test_doorbell),
         TEST(test_progress),
     };
 

@@ -184,6 +184,23 @@ static void add_reasons(cJSON *to, const struct findings *f)
     }
 }
 
+static void add_doorbell(cJSON *to, const struct doorbell *d)
+{
+    cJSON *o = cJSON_AddObjectToObject(to, "doorbell");
+    const bool tried = d->probed && d->present;
+
+    cJSON_AddStringToObject(o, "path", d->path);
+    cJSON_AddBoolToObject(o, "probed", d->probed);
+    cJSON_AddBoolToObject(o, "present", d->present);
+    add_text_if(o, "state", d->probed ? doorbell_state(d) : NULL);
+    cJSON_AddStringToObject(o, "reason", d->why);
+    cJSON_AddBoolToObject(o, "validated", doorbell_steady(d));
+    add_number_if(o, "rings", tried, d->report.trial_rings);
+    add_number_if(o, "lost", tried, d->report.trial_lost);
+    add_number_if(o, "min_ns", tried && d->report.max_ns, d->report.min_ns);
+    add_number_if(o, "max_ns", tried && d->report.max_ns, d->report.max_ns);
+}
+
 bool json_built_in(void)
 {
     return true;
@@ -203,6 +220,7 @@ bool json_report(FILE *to, const struct findings *f)
     for (unsigned i = 0; i < f->n; i++) {
         add_mechanism(list, &f->result[i]);
     }
+    add_doorbell(root, &f->doorbell);
     cJSON_AddStringToObject(root, "primary", f->chosen.primary);
     cJSON_AddStringToObject(root, "fallback", f->chosen.fallback);
     add_text_if(root, "rolled_back_to", f->rolled_back_to);

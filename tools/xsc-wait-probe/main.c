@@ -23,6 +23,8 @@
 #define BUDGET_NS 150000000
 #define BUDGET_PER_ITERATION_NS 100000
 
+#define DOORBELL "DOORBELL"
+
 void make_printable(char *text)
 {
     for (; *text; text++) {
@@ -86,11 +88,11 @@ static enum exit_status unknown_mechanism(const struct findings *f, const char *
     for (unsigned i = 0; i < f->n; i++) {
         const size_t used = strlen(list);
 
-        snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
-                 f->result[i].report.info.name);
+        snprintf(list + used, sizeof(list) - used, "%s, ", f->result[i].report.info.name);
     }
-    return complain(STATUS_BAD_ARGUMENT, "--mechanism: \"%.*s\" is not known on %s; known are %s",
-                    (int)length, name, f->machine.arch, list);
+    return complain(STATUS_BAD_ARGUMENT,
+                    "--mechanism: \"%.*s\" is not known on %s; known are %sDOORBELL", (int)length,
+                    name, f->machine.arch, list);
 }
 
 static bool named(const struct result *r, const char *name, size_t length)
@@ -113,6 +115,13 @@ static enum exit_status ask_for(struct findings *f, const char *name, size_t len
                             r->report.info.name);
         }
         r->asked = true;
+        return STATUS_VALIDATED;
+    }
+    if (length == strlen(DOORBELL) && !strncasecmp(DOORBELL, name, length)) {
+        if (f->doorbell.asked) {
+            return complain(STATUS_BAD_ARGUMENT, "--mechanism: " DOORBELL " is named twice");
+        }
+        f->doorbell.asked = true;
         return STATUS_VALIDATED;
     }
     return unknown_mechanism(f, name, length);
@@ -179,7 +188,7 @@ static enum exit_status try_all(const struct options *o, struct findings *f)
     }
     progress_begin(o->progress || (!o->quiet && isatty(STDERR_FILENO)), steps ? steps : asked);
     for (unsigned i = 0; i < f->n; i++) {
-        if (asked && !f->result[i].asked) {
+        if (o->n_mechanism && !f->result[i].asked) {
             continue;
         }
         progress_step(++step, f->result[i].report.info.name);
@@ -219,7 +228,7 @@ static enum exit_status find_out(const struct options *o, struct findings *f)
     if ((status = list_mechanisms(f))) {
         return status;
     }
-    if ((status = ask_for_all(f, o)) || (status = try_all(o, f))) {
+    if ((status = ask_for_all(f, o)) || (status = doorbell_try(o, f)) || (status = try_all(o, f))) {
         return status;
     }
     if (!xsc_stats_read(&now, sizeof(now)) && strcmp(now.primary, f->chosen.primary)) {

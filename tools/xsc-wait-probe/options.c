@@ -26,6 +26,7 @@ enum id {
     TIMEOUT,
     MECHANISM,
     CPUS,
+    DOORBELL,
     JSON,
     OUTPUT,
     QUIET,
@@ -43,6 +44,7 @@ static const struct {
     [TIMEOUT] = {"--timeout", NEEDED},
     [MECHANISM] = {"--mechanism", NEEDED},
     [CPUS] = {"--cpus", NEEDED},
+    [DOORBELL] = {"--doorbell", NEEDED},
     [JSON] = {"--json", OPTIONAL},
     [OUTPUT] = {"--output", NEEDED},
     [QUIET] = {"--quiet", NONE},
@@ -63,6 +65,8 @@ void options_help(FILE *to)
           "                      100us); a whole number and ns, us, ms or s\n"
           "  --mechanism NAME    try only this one; more with commas between, or repeated\n"
           "  --cpus A,B          wait on CPU A, store from CPU B (default: two cores)\n"
+          "  --doorbell PATH     try this doorbell (default: /dev/xsc-doorbell0, if it is there);\n"
+          "                      eventfd is a software one\n"
           "  --json[=FILE]       JSON instead of the report, or as well, in FILE\n"
           "  --output FILE       write to FILE what would go to standard output\n"
           "  --quiet             no progress, and of the report only the verdict\n"
@@ -137,6 +141,9 @@ static enum exit_status set(enum id id, const char *value, struct options *o)
         break;
     case CPUS:
         o->cpus = value;
+        break;
+    case DOORBELL:
+        o->doorbell = value;
         break;
     case JSON:
         o->json = !value;

@@ -161,6 +161,21 @@ static void print_mechanisms(FILE *to, const struct findings *f)
     }
 }
 
+/* The last row: no mechanism that XSC_MECHANISM could ask for. */
+static void print_doorbell(FILE *to, const struct doorbell *d)
+{
+    char text[320], min[16], max[16];
+    const int at = fprintf(to, "%-12s%-11s%-11s", "DOORBELL", doorbell_word(d), doorbell_state(d));
+
+    snprintf(text, sizeof(text), "%s", d->why);
+    if (doorbell_steady(d)) {
+        snprintf(text, sizeof(text), "%" PRIu32 " rings, none lost, each heard within %s to %s",
+                 d->report.trial_rings, spoken(d->report.min_ns, min),
+                 spoken(d->report.max_ns, max));
+    }
+    wrap(to, at, at, text);
+}
+
 static bool has_numbers(const struct result *r)
 {
     return r->probed && r->report.changed.n;
@@ -341,6 +356,7 @@ void print_report(FILE *to, const struct findings *f, bool quiet)
         fprintf(to, "xsc-wait-probe %s\n\n", xsc_version());
         print_machine(to, f);
         print_mechanisms(to, f);
+        print_doorbell(to, &f->doorbell);
         for (unsigned i = 0; i < f->n; i++) {
             numbers |= has_numbers(&f->result[i]);
         }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <xsc/doorbell.h>
 #include <xsc/probe.h>
 #include <xsc/stats.h>
 
@@ -35,6 +36,7 @@ struct options {
     bool json;             /* JSON instead of the text report */
     const char *json_file; /* JSON to this file; NULL: none */
     const char *output;    /* what would go to stdout to this file; NULL: stdout */
+    const char *doorbell;  /* its path, as given; NULL: the first, if there is one */
     bool quiet, progress, help, version;
 };
 
@@ -49,6 +51,16 @@ struct result {
     bool probed;                    /* report holds a trial, or says that there is nothing to try */
     struct xsc_probe_report report; /* not probed: info alone */
     const struct target *target;    /* NULL: none was set */
+};
+
+/* Beside the mechanisms. */
+struct doorbell {
+    char path[128]; /* cut and made printable */
+    bool asked;     /* named with --mechanism */
+    bool probed;    /* report holds a trial, or that it could not be opened */
+    bool present;   /* it could */
+    struct xsc_doorbell_report report;
+    char why[256];
 };
 
 struct findings {
@@ -66,6 +78,7 @@ struct findings {
     char asked_by_environment[64]; /* XSC_MECHANISM, cut and made printable; "": not set */
     struct result *result;
     unsigned n;
+    struct doorbell doorbell;
     enum exit_status status;
     char verdict[640];
 };
@@ -101,6 +114,12 @@ const char *state_word(uint32_t state);           /* "ACTIVE", ... */
 bool is_validated(const struct result *r);
 const struct result *find_result(const struct findings *f, const char *name);
 void judge(struct findings *f); /* sets status and verdict */
+
+/* doorbell.c: fills in f->doorbell but for `asked`. STATUS_DENIED, after a complaint: its permissions. */
+enum exit_status doorbell_try(const struct options *o, struct findings *f);
+bool doorbell_steady(const struct doorbell *d);
+const char *doorbell_word(const struct doorbell *d);  /* as verdict_word() */
+const char *doorbell_state(const struct doorbell *d); /* "STEADY", "FAILED", "-" */
 
 /* print.c */
 void print_report(FILE *to, const struct findings *f, bool quiet);

@@ -119,7 +119,15 @@ static void judge_asked(struct findings *f)
         }
         snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", r->report.info.name);
     }
-    say(f, STATUS_VALIDATED, "validated: %s", names);
+    if (f->doorbell.asked && !doorbell_steady(&f->doorbell)) {
+        say(f, STATUS_NOT_VALIDATED, "NOT VALIDATED: DOORBELL, asked for by --mechanism, %s: %s",
+            f->doorbell.present ? "is broken" : "is not to be had here", f->doorbell.why);
+        return;
+    }
+    say(f, STATUS_VALIDATED, "validated: %s%s", names,
+        !f->doorbell.asked ? ""
+        : *names           ? ", DOORBELL"
+                           : "DOORBELL");
 }
 
 static void judge_choice(struct findings *f)
@@ -146,7 +154,7 @@ static void judge_choice(struct findings *f)
 
 void judge(struct findings *f)
 {
-    bool by_name = false;
+    bool by_name = f->doorbell.asked;
 
     for (unsigned i = 0; i < f->n; i++) {
         by_name |= f->result[i].asked;
