@@ -109,6 +109,7 @@ struct xsc_shard {
     size_t stride, size, memory;
     uint32_t devices;
     struct xsc_poll poll;
+    struct xsc_shard_ring ring; /* or what stands for the descriptors; wait NULL: neither */
 
     APART uint64_t tail; /* positions given out, and OPEN */
     APART uint32_t awake;
@@ -163,12 +164,13 @@ static uint64_t left_until(uint64_t deadline_ns)
 }
 
 /* Watches for as long as leaving the CPU costs. */
-static bool watch_first(const struct xsc_watch *watch, uint64_t left_ns)
+static bool watch_first(const struct xsc_watch *watches, size_t n, uint64_t left_ns)
 {
     struct xsc_costs costs;
 
     xsc_costs_read(&costs);
-    return !xsc_wait_slow(watch, costs.park_latency_ns < left_ns ? costs.park_latency_ns : left_ns);
+    return xsc_wait_any(watches, n,
+                        costs.park_latency_ns < left_ns ? costs.park_latency_ns : left_ns) >= 0;
 }
 
 /* ------------------------------------------------------------------------ create, destroy ---- */
@@ -176,7 +178,8 @@ static bool watch_first(const struct xsc_watch *watch, uint64_t left_ns)
 static bool valid(const struct xsc_shard_config *c)
 {
     return c && c->size == sizeof(*c) && c->message_size && c->message_size <= MESSAGE_MAX &&
-           c->capacity && c->capacity <= CAPACITY_MAX && c->devices <= 1 && !c->reserved;
+           c->capacity && c->capacity <= CAPACITY_MAX && c->devices <= 1 && !c->reserved &&
+           (!c->ring || (!c->devices && c->ring->tail && c->ring->wait && c->ring->wake));
 }
 
 int xsc_shard_create(const struct xsc_shard_config *config, struct xsc_shard **shard)
@@ -204,6 +207,9 @@ int xsc_shard_create(const struct xsc_shard_config *config, struct xsc_shard **s
             xsc_shard_unmap(s, (size_t)memory);
             return err;
         }
+        s->ring = (struct xsc_shard_ring){NULL, xsc_poll_wait, xsc_poll_ring, &s->poll};
+    } else if (config->ring) {
+        s->ring = *config->ring;
     }
     s->cells = (char *)(s + 1);
     s->capacity = capacity;
@@ -260,7 +266,7 @@ static bool ring(struct xsc_shard *s)
         if (!(__atomic_fetch_and(&s->awake, ~ASLEEP, __ATOMIC_SEQ_CST) & ASLEEP)) {
             return false;
         }
-        xsc_poll_ring(&s->poll);
+        s->ring.wake(s->ring.arg);
         return true;
     }
     if (!(now & QUIET) && xsc_park_in_force() == XSC_PARK_ASYMMETRIC) {
@@ -271,7 +277,7 @@ static bool ring(struct xsc_shard *s)
 
 static void wake(struct xsc_shard *s, const struct cell *cell)
 {
-    if (s->devices ? ring(s) : xsc_unpark_told(&cell->seq)) {
+    if (s->ring.wait ? ring(s) : xsc_unpark_told(&cell->seq)) {
         __atomic_fetch_add(&s->wakes, 1, __ATOMIC_RELAXED);
     }
 }
@@ -367,7 +373,7 @@ int xsc_shard_send_for(struct xsc_shard *shard, const void *message, uint64_t ti
         if (!left_ns) {
             return -ETIMEDOUT;
         }
-        if (watch_first(&full, left_ns)) {
+        if (watch_first(&full, 1, left_ns)) {
             continue;
         }
         const uint32_t key = xsc_event_prepare(&shard->room);
@@ -410,8 +416,10 @@ static bool at_the_end(struct xsc_shard *s)
 static bool look(struct xsc_shard *s, int *fd)
 {
     s->unlooked = 0;
-    count(&s->looks);
-    *fd = xsc_poll_wait(&s->poll, 0);
+    if (s->devices) {
+        count(&s->looks);
+    }
+    *fd = s->ring.wait(s->ring.arg, 0);
     return *fd >= 0;
 }
 
@@ -422,34 +430,32 @@ static bool sleep_at_bell(struct xsc_shard *s, const struct xsc_watch *watch, ui
     bool reached = true;
 
     s->unlooked = 0;
-    count(&s->parks);
     xsc_barrier_decide(XSC_PARK_AUTO);
     if (__atomic_fetch_or(&s->awake, ASLEEP, __ATOMIC_SEQ_CST) & QUIET) {
         reached = xsc_barrier_heavy(false);
     } else {
         xsc_fence();
     }
+    count(&s->parks); /* who sees that sees ASLEEP */
     *fd = -1;
     if (!xsc_watch_met(watch)) {
-        *fd = xsc_poll_wait(
-            &s->poll, xsc_next_look(deadline_ns, reached ? XSC_FOREVER : XSC_LOOK_REFUSED_NS));
+        *fd = s->ring.wait(s->ring.arg,
+                           xsc_next_look(deadline_ns, reached ? XSC_FOREVER : XSC_LOOK_REFUSED_NS));
     }
     __atomic_fetch_and(&s->awake, ~ASLEEP, __ATOMIC_RELEASE);
     return *fd >= 0;
 }
 
-/*
- * Not where messages come too rarely for that, or only descriptors are waited for: those are noticed
- * when the watch is over.
- */
-static bool watch_if_worth_it(struct xsc_shard *s, const struct xsc_watch *watch, uint64_t left_ns)
+/* Not where messages come too rarely for that, or only descriptors, noticed when it is over. */
+static bool watch_if_worth_it(struct xsc_shard *s, const struct xsc_watch *watches,
+                              uint64_t left_ns)
 {
     const uint32_t n = s->vain++;
 
     if (n >= IN_VAIN && n % AGAIN_EVERY) {
-        return xsc_watch_met(watch);
+        return xsc_watch_met(watches);
     }
-    if (!watch_first(watch, left_ns)) {
+    if (!watch_first(watches, s->ring.tail ? 2 : 1, left_ns)) {
         return false;
     }
     s->vain = 0;
@@ -461,6 +467,7 @@ static int wait_for_both(struct xsc_shard *s, const struct xsc_watch *watch, voi
                          uint64_t timeout_ns)
 {
     const uint64_t deadline_ns = deadline_of(timeout_ns);
+    struct xsc_watch watches[2] = {*watch, XSC_WATCH(s->ring.tail, 0)};
 
     if (!timeout_ns && look(s, fd)) {
         return XSC_SHARD_DEVICE;
@@ -468,7 +475,14 @@ static int wait_for_both(struct xsc_shard *s, const struct xsc_watch *watch, voi
     for (;;) {
         const uint64_t left_ns = left_until(deadline_ns);
 
-        if (left_ns && !watch_if_worth_it(s, watch, left_ns) &&
+        if (s->ring
+                .tail) { /* what comes after this load is seen by the watch, before it by look() */
+            watches[1].value = __atomic_load_n(s->ring.tail, __ATOMIC_ACQUIRE);
+            if (look(s, fd)) {
+                return XSC_SHARD_DEVICE;
+            }
+        }
+        if (left_ns && !watch_if_worth_it(s, watches, left_ns) &&
             sleep_at_bell(s, watch, deadline_ns, fd)) {
             return XSC_SHARD_DEVICE;
         }
@@ -488,7 +502,7 @@ static int wait_here(struct xsc_shard *s, void *message, int *fd, uint64_t timeo
     if (at_the_end(s)) {
         return XSC_SHARD_STOP;
     }
-    if (s->devices) {
+    if (s->ring.wait) {
         const int why = wait_for_both(s, &watch, message, fd, timeout_ns);
 
         if (why == XSC_SHARD_DEVICE) {
@@ -504,7 +518,7 @@ static int wait_here(struct xsc_shard *s, void *message, int *fd, uint64_t timeo
 
 int xsc_shard_yield(struct xsc_shard *shard, void *message, int *fd, uint64_t timeout_ns)
 {
-    if (!shard || !message || (shard->devices && !fd)) {
+    if (!shard || !message || (shard->ring.wait && !fd)) {
         return -EINVAL;
     }
     if (self != shard) {
@@ -513,7 +527,7 @@ int xsc_shard_yield(struct xsc_shard *shard, void *message, int *fd, uint64_t ti
     if (!shard->cells) {
         return -EPIPE;
     }
-    if (shard->devices && ++shard->unlooked >= LOOK_EVERY && look(shard, fd)) {
+    if (shard->ring.wait && ++shard->unlooked >= LOOK_EVERY && look(shard, fd)) {
         count(&shard->ready);
         return XSC_SHARD_DEVICE;
     }

@@ -664,7 +664,7 @@ int main(void)
     for (uint32_t with = 0; with < 2; with++) {
 #if defined(XSC_TEST_OTHER_PORT)
         if (with) {
-            const struct xsc_shard_config config = {sizeof(config), 8, 2, 1, 0};
+            const struct xsc_shard_config config = {sizeof(config), 8, 2, 1, 0, NULL};
             struct xsc_shard *s;
 
             CHECK(xsc_shard_create(&config, &s) == -ENOTSUP, "devices, here?");

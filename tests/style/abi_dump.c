@@ -253,12 +253,19 @@ static void nap_h(void)
 
 static void shard_h(void)
 {
+    STRUCT(xsc_shard_ring);
+    FIELD(xsc_shard_ring, tail);
+    FIELD(xsc_shard_ring, wait);
+    FIELD(xsc_shard_ring, wake);
+    FIELD(xsc_shard_ring, arg);
+    END(xsc_shard_ring);
     STRUCT(xsc_shard_config);
     FIELD(xsc_shard_config, size);
     FIELD(xsc_shard_config, message_size);
     FIELD(xsc_shard_config, capacity);
     FIELD(xsc_shard_config, devices);
     FIELD(xsc_shard_config, reserved);
+    FIELD(xsc_shard_config, ring);
     END(xsc_shard_config);
     ENUM(xsc_shard_why);
     VALUE(XSC_SHARD_MESSAGE);
