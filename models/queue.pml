@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.pml - the queue lock of xsc/lock.h, its waiters in WFE, each at a line of its own: user/lock.c
+ * queue.pml - the queue lock of xsc/lock.h, its waiters in WFE, each at a line of its own:
+ * user/lock.c
  *
- * Node c + 1 is core c's; 0 is no node. The word's two parts have a cell each, because HELD is stored to
- * as a byte; an exchange of the word sees both at once. Claimed as for ticket.pml, but for the order,
- * which is that of the exchanges of the word: `came` and `served` count it.
+ * Node c + 1 is core c's; 0 is no node. The word's two parts have a cell each, because HELD is
+ * stored to as a byte; an exchange of the word sees both at once. Claimed as for ticket.pml, but
+ * for the order, which is that of the exchanges of the word: `came` and `served` count it.
  */
 #ifndef CORES
 #define CORES 2
@@ -91,7 +92,10 @@ proctype thread(byte c)
         goto in;
 #endif
         if
-        :: atomic { empty(buffer[c]) && mem[LAST] == c + 1 -> visible(c, LAST, 0); visible(c, HELD, 1) };
+        :: atomic {
+               empty(buffer[c]) && mem[LAST] == c + 1 -> visible(c, LAST, 0);
+               visible(c, HELD, 1)
+           };
            goto in
         :: empty(buffer[c]) && mem[LAST] != c + 1
         fi;

@@ -4,16 +4,16 @@
  *
  * THE QUEUE LOCK'S WORD. Its lowest byte is HELD; the rest is the last of those who wait, or 0, and
  * then a word of 0 is taken by one exchange and given back by storing 0 to the byte: no node is
- * touched. Else whoever comes puts itself last. The first in line watches HELD; it takes the lock by
- * storing 1 to the byte (or, if it is the last, too, by an exchange that empties the line), and tells
- * the one behind it that it is first now: so that one is awake and watching when HELD goes.
+ * touched. Else whoever comes puts itself last. The first in line watches HELD; it takes the lock
+ * by storing 1 to the byte (or, if it is the last, too, by an exchange that empties the line), and
+ * tells the one behind it that it is first now: so that one is awake and watching when HELD goes.
  *
  * WHY THEY EXCLUDE. Ticket: each ticket is given out once (until 65536 are waiting), and only the
- * thread whose ticket the owner's half shows is in; only it moves that half on. Queue: while there is
- * a line nobody but the first in it sets HELD, for all others need a word of 0. Each node but the
- * first of a line is told its turn once, by the one before it, when that one has set HELD: so there is
- * one first at a time, and it sees HELD until that owner has left. A line that is empty had its last
- * one leave it by the exchange that also sets HELD.
+ * thread whose ticket the owner's half shows is in; only it moves that half on. Queue: while there
+ * is a line nobody but the first in it sets HELD, for all others need a word of 0. Each node but
+ * the first of a line is told its turn once, by the one before it, when that one has set HELD: so
+ * there is one first at a time, and it sees HELD until that owner has left. A line that is empty
+ * had its last one leave it by the exchange that also sets HELD.
  *
  * WHY NOBODY IS FORGOTTEN. Ticket: the waiter watches the half that the unlock stores to, so this
  * is a wait for a word, and core/wait.c has the argument. Queue: whoever has put itself behind
@@ -23,22 +23,24 @@
  *
  * ORDER. The exchange of the word is acquire and release: it publishes the node's fields for the
  * one that comes behind. HELD is stored with release by the unlock, and acquired by who takes it:
- * by its exchange, or by the load that ended its wait. The turn is stored with release after the 1 in
- * HELD and waited for with acquire, so the next one can't see the 0 from before it.
+ * by its exchange, or by the load that ended its wait. The turn is stored with release after the 1
+ * in HELD and waited for with acquire, so the next one can't see the 0 from before it.
  *
- * TWO SIZES. HELD is stored to as a byte of a word that others change: user/mutex.c has the sources.
+ * TWO SIZES. HELD is stored to as a byte of a word that others change: user/mutex.c has the
+ * sources.
  *
- * THE NEXT ONE'S NODE may be gone (it was on a stack) as soon as its turn is stored, and so may the lock
- * after its unlock's store. The unparks after that use the address only.
+ * THE NEXT ONE'S NODE may be gone (it was on a stack) as soon as its turn is stored, and so may the
+ * lock after its unlock's store. The unparks after that use the address only.
  *
  * TOO MANY THREADS. First come, first served is bad where there are more threads than CPUs: the one
- * whose turn it is may be waiting for the CPU on which another watches for its own turn. So
- * waiters that have outlasted the tight spin are counted, in the process, and where there are as
- * many as CPUs, none is left for the owner: then they give up the CPU between two looks. One for
- * whom that has not helped parks, if it waits in a queue: it has a word of its own that its
- * predecessor unparks. For a ticket lock all would have to be woken for one to go on, so there the
- * waiter goes on yielding. Of other processes nothing is known: a ticket's waiter yields every 20 us
- * in any case, which costs about a hundredth of its time, for the owner may have lost this very CPU.
+ * whose turn it is may be waiting for the CPU on which another watches for its own turn. So waiters
+ * that have outlasted the tight spin are counted, in the process, and where there are as many as
+ * CPUs, none is left for the owner: then they give up the CPU between two looks (and who comes to
+ * such a crowd does so at once). One for whom that has not helped parks, if it waits in a queue: it
+ * has a word of its own that its predecessor unparks, or is first and unparked by the unlock. For a
+ * ticket lock all would have to be woken for one to go on, so there the waiter goes on yielding. Of
+ * other processes nothing is known: a ticket's waiter yields every 20 us in any case, which costs
+ * about a hundredth of its time, for the owner may have lost this very CPU.
  */
 #include <xsc/lock.h>
 

@@ -2,9 +2,9 @@
 /*
  * The mutex. The public side is xsc/lock.h; parking and its arguments are in user/park.c.
  *
- * THE WORD. HELD, a byte of its own. PARKED: somebody may be asleep, an unlock is to wake one. RESERVED:
- * free or not, it goes to the one that set this bit. Nobody is in a queue of ours: who waits
- * watches and then parks, for the word.
+ * THE WORD. HELD, a byte of its own. PARKED: somebody may be asleep, an unlock is to wake one.
+ * RESERVED: free or not, it goes to the one that set this bit. Nobody is in a queue of ours: who
+ * waits watches and then parks, for the word.
  *
  *     owner, nobody parked                 waiter
  *     U1  xsc_parked[b] is QUIET           L1  not HELD, not RESERVED: take it (atomic)
@@ -17,21 +17,22 @@
  *     S2  PARKED was on: wake one
  *
  * WHY NO WAKE-UP IS LOST. A waiter is lost if it sleeps in L3 and nobody is bound to wake it. It is
- * bound to be woken as long as PARKED is on: by the S2 of the next unlock, and there is one, for the lock
- * is held, or there is one on its way to L1 who will take it. So it is to be shown that where PARKED
- * is off, or the lock is free, either nobody sleeps or somebody awake is on its way to L1, and that
- * who gets there puts PARKED back on while others sleep.
+ * bound to be woken as long as PARKED is on: by the S2 of the next unlock, and there is one, for
+ * the lock is held, or there is one on its way to L1 who will take it. So it is to be shown that
+ * where PARKED is off, or the lock is free, either nobody sleeps or somebody awake is on its way to
+ * L1, and that who gets there puts PARKED back on while others sleep.
  * - U2 leaves PARKED alone. U3 is what park and unpark promise: it sees a sleeper and wakes one,
  *   or who is about to sleep sees the store.
  * - S1, S2: the same, for S1 is a store to the word. It wakes one, who then is on its way, or finds
  *   none asleep: then whoever was about to sleep finds the bits changed, and is on its way.
- * - Who is on its way takes the lock (L1), and puts PARKED on if it has parked and others are parked
+ * - Who is on its way takes the lock (L1), and puts PARKED on if it has parked and others are
+ *   parked
  *   still: those who slept before it was woken are counted in xsc_parked[] since before they slept,
  *   and it was woken by one who went through the kernel's lock after them. Or it does not (L2), and
  *   PARKED goes on.
  * PARKED is taken off in L1, too, where nobody is parked: else one that U2 has left would keep
- * everybody from the inline part for ever. However old that look at xsc_parked[] is, this is safe: the
- * lock was free and not reserved, and so those who sleep have somebody on its way. Who had it
+ * everybody from the inline part for ever. However old that look at xsc_parked[] is, this is safe:
+ * the lock was free and not reserved, and so those who sleep have somebody on its way. Who had it
  * reserved leaves PARKED on, because nobody else need be on its way then.
  *
  * WHY AN OWNER THAT COMES BACK IS QUICK. Between the wake and the one that was woken lie tens of
@@ -43,14 +44,14 @@
  * idle for tens of microseconds at every hand-over, and soon all would be asleep in a convoy. But
  * who has waited for PATIENCE_NS sets RESERVED, which L1 of others, the inline lock and trylock
  * respect. One at a time; it watches the byte HELD, and parks at that byte's address, so that S2
- * can wake it and no other: then S1 leaves PARKED as it is, for the unlock that comes after. U3 can't
- * know: it wakes one of each. RESERVED is set while HELD is on (atomic), so the owner's unlock is
- * later; it is taken off by the one that set it, as it takes the lock, or gives up while it is held.
- * Who parks while it is reserved is woken by the unlock of the one it is reserved for.
+ * can wake it and no other: then S1 leaves PARKED as it is, for the unlock that comes after. U3
+ * can't know: it wakes one of each. RESERVED is set while HELD is on (atomic), so the owner's
+ * unlock is later; it is taken off by the one that set it, as it takes the lock, or gives up while
+ * it is held. Who parks while it is reserved is woken by the unlock of the one it is reserved for.
  *
  * TIMEOUTS. Who gives up may have been the one woken. But a park that ends at its deadline looks
- * once more, and finds other bits than its own, and so is no timeout: it comes to L1 and L2 first, which
- * take the lock or put PARKED on. Unless another has put PARKED on before: then it is on.
+ * once more, and finds other bits than its own, and so is no timeout: it comes to L1 and L2 first,
+ * which take the lock or put PARKED on. Unless another has put PARKED on before: then it is on.
  *
  * NOTHING IS TOUCHED AFTER U2 AND S1, so the next owner may free the memory.
  *

@@ -39,11 +39,11 @@
  *   trylock and the unlock that goes with it. Usable in a forked child if it was
  *   not held at the fork by another thread.
  *
- * WHAT IT COSTS. A mutex that nobody contends for: one atomic exchange to lock; to unlock, two
- * loads, a store, no atomic operation, where the process has a working membarrier(2) and has
- * parked before or has called xsc_park_init(). Otherwise, and while somebody is parked, an atomic
- * exchange to unlock, too; and a call where somebody is to be woken, or nobody is parked. Ticket and queue lock, likewise:
- * one atomic operation to lock, none to unlock.
+ * WHAT IT COSTS. A lock that nobody contends for: one atomic operation to lock. To unlock: a mutex,
+ * two loads and a store; a queue lock, a store and a load; no atomic operation, where the process
+ * has a working membarrier(2) and has parked before or has called xsc_park_init(). Otherwise a call
+ * and an atomic operation. While somebody is parked for a mutex, an atomic operation, and a call if
+ * one is to be woken. A ticket lock: a load and a store.
  *
  * THE STORE AND THE EVENT. A waiter that sleeps until a store (UMWAIT, MWAITX, WFE, WFET, WRS.STO)
  * sees an unlock because the unlock stores to the very word that it has armed. Only on 32-bit
@@ -298,10 +298,10 @@ XSC_INLINE int xsc_mutex_lock_for(struct xsc_mutex *m, uint64_t timeout_ns)
 
 /*
  * Nobody parked: the store, and then the same question again, because somebody may have parked
- * between the first and the store. After the store only the lock's address is used. Somebody parked:
- * one atomic operation, which finds out whether one is to be woken. Neither (0): the same, and the
- * library, which may want to know. The argument is in user/mutex.c. ThreadSanitizer takes a store to
- * a part of a word for one to another object: for it, the whole word.
+ * between the first and the store. After the store only the lock's address is used. Somebody
+ * parked: one atomic operation, which finds out whether one is to be woken. Neither (0): the same,
+ * and the library, which may want to know. The argument is in user/mutex.c. ThreadSanitizer takes a
+ * store to a part of a word for one to another object: for it, the whole word.
  */
 XSC_INLINE void xsc_mutex_unlock(struct xsc_mutex *m)
 {
