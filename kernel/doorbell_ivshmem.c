@@ -6,7 +6,7 @@
  * NO RING IS LOST on the way, either. A ring adds to an eventfd of the peer's; the peer's QEMU takes
  * what has been added, then sends one interrupt. A ring before it took is part of what that
  * interrupt stands for, a ring after it makes the eventfd readable again. So rings merge, and after
- * the last one there is an interrupt.
+ * the last one there is an interrupt: models/doorbell.pml, -DEVENTFD.
  *
  * A device that its server has not set up yet ignores rings, and can't tell: it fails its trial. Bound
  * anew, it is tried anew.

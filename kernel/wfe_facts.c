@@ -13,7 +13,7 @@
  *
  * No wake-up is lost: the sender begins when `asleep` says so, and an event that comes between that
  * store and the WFE is kept in the event register, and ends it at once. It sends until the waiter is
- * awake, for QEMU 11's SEV now and then misses a CPU that is just about to halt.
+ * awake: an event that an emulator lost would else leave a CPU asleep for good.
  */
 #include <linux/completion.h>
 #include <linux/cpu.h>

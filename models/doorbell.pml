@@ -8,6 +8,9 @@
  * all items, and where one is missing sleeps until the count is another: a ring that is lost
  * leaves it asleep for ever.
  *
+ * With -DEVENTFD the device is ivshmem, which has no status: a ring adds to an eventfd of the peer's, and
+ * the peer's emulator empties it, then sends the interrupt: kernel/doorbell_ivshmem.c.
+ *
  * Orders between a CPU and a device are the driver's accessors' (writel() comes after the stores before
  * it), so memory is sequentially consistent here, but for -DRING_OVERTAKES.
  */
@@ -21,12 +24,16 @@
 byte items;       /* put down, of RINGERS * RINGS */
 bool status;      /* the device's, set by a ring, cleared by an acknowledgement */
 bool pending;     /* the controller's: an interrupt that waits for the handler */
+bool added;       /* to the eventfd, and not taken out yet */
 byte interrupts;  /* the driver's count: of no account how high, so modulo 8 */
 bool queued;      /* the reader is on the wait queue: a wake takes it off */
 byte ringers_done;
 
 inline ring()
 {
+#ifdef EVENTFD
+    added = true
+#else
     atomic {
 #ifdef EDGE
         pending = (status -> pending : true); /* an interrupt only where there was no status */
@@ -35,7 +42,22 @@ inline ring()
 #endif
         status = true
     }
+#endif
 }
+
+#ifdef EVENTFD
+proctype emulator()
+{
+end:
+    do
+#ifdef EMPTIED_LAST
+    :: added -> pending = true; added = false
+#else
+    :: added -> added = false; pending = true
+#endif
+    od
+}
+#endif
 
 proctype ringer()
 {
@@ -138,6 +160,9 @@ init
         :: t < RINGERS -> run ringer(); t++
         :: else -> break
         od;
+#ifdef EVENTFD
+        run emulator();
+#endif
         run handler();
         run reader()
     }

@@ -225,6 +225,8 @@ check holds doorbell.pml 'three ringers' -DRINGERS=3
 check holds doorbell.pml 'a device that interrupts only for a new status' -DEDGE
 check holds doorbell.pml 'counted by the status, acknowledged first' -DBY_STATUS
 check holds doorbell.pml 'acknowledged last, counted by interrupts' -DACKNOWLEDGE_LAST
+check holds doorbell.pml 'rung by an eventfd that is emptied before the interrupt' -DEVENTFD
+check lost doorbell.pml 'an eventfd that is emptied after it' -DEVENTFD -DEMPTIED_LAST
 check lost doorbell.pml 'acknowledged last, counted by the status' -DBY_STATUS -DACKNOWLEDGE_LAST
 check lost doorbell.pml 'acknowledged last, and interrupts only for a new status' -DEDGE -DACKNOWLEDGE_LAST
 check lost doorbell.pml 'the count is noted after the look' -DNOTED_LATE

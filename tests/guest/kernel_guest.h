@@ -3,6 +3,7 @@
 #ifndef XSC_KERNEL_GUEST_H
 #define XSC_KERNEL_GUEST_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -112,6 +113,25 @@ static inline void also(const char *path)
     check(!status, "%s: status %#x", path, (unsigned)status);
 }
 
+/* Has SLUB look at all objects now: one that was written to after it was freed is a BUG in the log. */
+static inline void look_at_slabs(void)
+{
+    unsigned looked = 0;
+    char path[512];
+    DIR *dir = opendir("/sys/kernel/slab");
+
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (!strncmp(e->d_name, "kmalloc-", 8)) {
+            snprintf(path, sizeof(path), "/sys/kernel/slab/%.255s/validate", e->d_name);
+            looked += put(path, "1") == 0;
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    check(looked > 0, "%u caches of freed memory were looked at", looked);
+}
+
 /* Nothing in it that a person would have to look at. */
 static inline void log_is_clean(void)
 {
@@ -119,6 +139,8 @@ static inline void log_is_clean(void)
         "BUG",       "WARNING",       "Oops",   "Call Trace",        "Call trace",
         "rcu_sched", "rcu_preempt",   "lockup", "sleeping function", "scheduling while atomic",
         "wrong",     "use-after-free"};
+
+    look_at_slabs();
     char *log = kernel_log();
 
     check(*log, "the kernel's log can be read");
