@@ -260,7 +260,7 @@ static void run_one(struct bench_table *t, unsigned waiter, unsigned round,
     free(d.late);
 }
 
-void device_run(const struct bench_options *o, unsigned rounds, bool ring)
+void device_run(const struct bench_options *o, unsigned rounds, bool descriptors, bool ring)
 {
     struct bench_table *t = bench_table_new(
         "device: from a write to a pipe to the thread that waits for it and for "
@@ -271,8 +271,10 @@ void device_run(const struct bench_options *o, unsigned rounds, bool ring)
         bench_table_row(t, "", names[i], i ? 0 : -1);
     }
     for (unsigned round = 0; round < rounds; round++) {
-        for (unsigned i = 0; i < (ring ? WAITERS : RING); i++) {
-            run_one(t, i, round, o);
+        for (unsigned i = 0; i < WAITERS; i++) {
+            if (i == EPOLL || (i < RING ? descriptors : ring)) {
+                run_one(t, i, round, o);
+            }
         }
     }
     bench_report_table(t);

@@ -7,7 +7,7 @@
 
 struct bench_options;
 
-/* ring: io_uring can be had. */
-void device_run(const struct bench_options *o, unsigned rounds, bool ring);
+/* Whether shards can have descriptors, and an io_uring, here. */
+void device_run(const struct bench_options *o, unsigned rounds, bool descriptors, bool ring);
 
 #endif /* XSC_BENCH_SHARDS_DEVICE_H */

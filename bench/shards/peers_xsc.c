@@ -128,9 +128,25 @@ const struct shards_peer shards_xsc = {
     .receive = get,
 };
 
+/* A port to another system than Linux has none. */
+static bool devices_usable(void)
+{
+    const struct xsc_shard_config config = {
+        .size = sizeof(config), .message_size = 1, .capacity = 2, .devices = 1};
+    struct xsc_shard *shard;
+
+    if (xsc_shard_create(&config, &shard)) {
+        return false;
+    }
+    xsc_shard_stop(shard);
+    xsc_shard_destroy(shard);
+    return true;
+}
+
 const struct shards_peer shards_xsc_devices = {
     .name = "xsc shard, descriptors",
     .kind = SHARDS_OURS,
+    .usable = devices_usable,
     .open = make_devices,
     .close = destroy,
     .read_in = read_in,

@@ -74,6 +74,17 @@ enum { P50, P99, MESSAGE, CPU, CALLS, METRICS };
 
 static bool unusable[N_PEERS];
 
+static bool usable(const struct shards_peer *peer)
+{
+    return !peer->usable || peer->usable();
+}
+
+#if defined(XSC_BENCH_SHARDS_URING)
+#define RING_USABLE usable(&shards_xsc_uring)
+#else
+#define RING_USABLE false
+#endif
+
 static unsigned row_of(unsigned load, unsigned peer)
 {
     return load * N_PEERS + peer;
@@ -184,14 +195,12 @@ static void run(const struct bench_options *o)
     if (*absent) {
         bench_report_note("Not built in:%s.", absent);
     }
-    bool ring = false;
-
     for (unsigned p = 0; p < N_PEERS; p++) {
-        unusable[p] = peers[p]->usable && !peers[p]->usable();
-        ring |= peers[p]->usable && !unusable[p];
+        unusable[p] = !usable(peers[p]);
         if (unusable[p]) {
-            bench_report_note("Not measured: %s: this kernel, or what it runs in, forbids it "
-                              "(kernel.io_uring_disabled, a container's filter) or is too old.",
+            bench_report_note("Not measured: %s. Descriptors take the library's port to Linux; "
+                              "io_uring a kernel that has it (5.18) and allows it "
+                              "(kernel.io_uring_disabled, a container's filter).",
                               peers[p]->name);
         }
     }
@@ -203,7 +212,7 @@ static void run(const struct bench_options *o)
     flow("pipeline of 2", "pipeline of 2: one way, a CPU each", 2, o, skew.ns);
     flow("pipeline of 3", "pipeline of 3: one way, on two CPUs, the first and the last on one", 3,
          o, 0);
-    device_run(o, bench_rounds(o, ROUNDS), ring);
+    device_run(o, bench_rounds(o, ROUNDS), usable(&shards_xsc_devices), RING_USABLE);
     bench_report_note("Counters of the two CPUs: %.0f ns apart, give or take %.0f, taken off.",
                       skew.ns, skew.error_ns);
 }
