@@ -29,8 +29,8 @@
  * the shard has long had the message and is parked for the same cell, a round later: it looks, and
  * sleeps again. So do cells that share a bucket of xsc_parked[].
  *
- * WAKING WITH DESCRIPTORS. `awake` takes the place of xsc_parked[]: QUIET as there, ASLEEP for the
- * one that may sleep.
+ * WAKING WITH DESCRIPTORS, OR A RING, whose own wait and wake are P4 and W4's then. `awake` takes the
+ * place of xsc_parked[]: QUIET as there, ASLEEP for the one that may sleep.
  *
  *     sender                                         shard
  *     S4  seq = t + 1                                P1  awake |= ASLEEP (atomic)

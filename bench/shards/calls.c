@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread's system calls, counted by the kernel: the tracepoint that every one of them passes. It needs
- * tracefs, and the right to ask (root, or kernel.perf_event_paranoid at -1).
+ * A thread's system calls, counted by the kernel: the tracepoint that every one of them passes. It
+ * needs tracefs, and the right to ask (root, or kernel.perf_event_paranoid at -1).
  */
 #define _GNU_SOURCE
 #include <linux/perf_event.h>

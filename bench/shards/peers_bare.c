@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The floor: a message in a cache line of its own, beside the number that says so; its reader looks,
- * and gives the CPU a hint, and looks. One writer, one reader, no end, no sleep.
+ * The floor: a message in a cache line of its own, beside the number that says so; its reader
+ * looks, and gives the CPU a hint, and looks. One writer, one reader, no end, no sleep.
  */
 #include <stdlib.h>
 

@@ -57,4 +57,4 @@ void receive(void *q, shards_message *m)
 } // namespace
 
 extern "C" const shards_peer shards_moodycamel = {
-    "moodycamel blocking", SHARDS_PARKS, true, make, destroy, nullptr, send, receive};
+    "moodycamel blocking", SHARDS_PARKS, true, nullptr, make, destroy, nullptr, send, receive};

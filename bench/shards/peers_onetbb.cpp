@@ -35,4 +35,4 @@ void receive(void *q, shards_message *m)
 } // namespace
 
 extern "C" const shards_peer shards_tbb = {
-    "tbb bounded queue", SHARDS_PARKS, false, make, destroy, nullptr, send, receive};
+    "tbb bounded queue", SHARDS_PARKS, false, nullptr, make, destroy, nullptr, send, receive};

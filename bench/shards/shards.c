@@ -15,16 +15,17 @@
 
 #include "bench/bench.h"
 #include "bench/figures.h"
+#include "bench/shards/device.h"
 #include "bench/shards/flow.h"
 
 #define ROUNDS 7u
 
 static const struct shards_peer *const peers[] = {
-    &shards_bare,        &shards_xsc,
-#if defined(XSC_BENCH_SHARDS_DEVICES)
-    &shards_xsc_devices,
+    &shards_bare,       &shards_xsc,     &shards_xsc_devices,
+#if defined(XSC_BENCH_SHARDS_URING)
+    &shards_xsc_uring,
 #endif
-    &shards_cond,        &shards_eventfd, &shards_pipe,
+    &shards_cond,       &shards_eventfd, &shards_pipe,
 #if defined(XSC_BENCH_SHARDS_CK)
     &shards_ck,
 #endif
@@ -39,8 +40,8 @@ static const struct shards_peer *const peers[] = {
 #define N_PEERS ((unsigned)(sizeof(peers) / sizeof(peers[0])))
 
 static const char absent[] = ""
-#if !defined(XSC_BENCH_SHARDS_DEVICES)
-                             " shards with descriptors (the library's Linux port)"
+#if !defined(XSC_BENCH_SHARDS_URING)
+                             " io_uring (liburing-dev)"
 #endif
 #if !defined(XSC_BENCH_SHARDS_CK)
                              " Concurrency Kit (libck-dev)"
@@ -70,6 +71,19 @@ static const struct bench_metric metrics[] = {
 };
 
 enum { P50, P99, MESSAGE, CPU, CALLS, METRICS };
+
+static bool unusable[N_PEERS];
+
+static bool usable(const struct shards_peer *peer)
+{
+    return !peer->usable || peer->usable();
+}
+
+#if defined(XSC_BENCH_SHARDS_URING)
+#define RING_USABLE usable(&shards_xsc_uring)
+#else
+#define RING_USABLE false
+#endif
 
 static unsigned row_of(unsigned load, unsigned peer)
 {
@@ -107,7 +121,7 @@ static void goals(struct bench_table *t, const char *flow, unsigned stages)
             struct bench_row *r = &t->rows[row_of(l, p)];
             const int floor = r->baseline;
 
-            if (peers[p]->kind != SHARDS_OURS) {
+            if (peers[p]->kind != SHARDS_OURS || unusable[p]) {
                 continue;
             }
             if (stages == 1 && !loads[l].gap_ns) {
@@ -148,6 +162,9 @@ static void flow(const char *name, const char *title, unsigned stages,
 
             load.messages = bench_iterations(o, load.messages);
             for (unsigned p = 0; p < N_PEERS; p++) {
+                if (unusable[p]) {
+                    continue;
+                }
                 const struct flow_result r = flow_run(peers[p], stages, &load, o->cpu,
                                                       round == rounds, skew_ns);
                 const unsigned row = row_of(l, p);
@@ -178,6 +195,15 @@ static void run(const struct bench_options *o)
     if (*absent) {
         bench_report_note("Not built in:%s.", absent);
     }
+    for (unsigned p = 0; p < N_PEERS; p++) {
+        unusable[p] = !usable(peers[p]);
+        if (unusable[p]) {
+            bench_report_note("Not measured: %s. Descriptors take the library's port to Linux; "
+                              "io_uring a kernel that has it (5.18) and allows it "
+                              "(kernel.io_uring_disabled, a container's filter).",
+                              peers[p]->name);
+        }
+    }
     if (counter < 0) {
         bench_report_note("System calls are not counted: that takes root and tracefs "
                           "(mount -t tracefs tracefs /sys/kernel/tracing).");
@@ -186,6 +212,7 @@ static void run(const struct bench_options *o)
     flow("pipeline of 2", "pipeline of 2: one way, a CPU each", 2, o, skew.ns);
     flow("pipeline of 3", "pipeline of 3: one way, on two CPUs, the first and the last on one", 3,
          o, 0);
+    device_run(o, bench_rounds(o, ROUNDS), usable(&shards_xsc_devices), RING_USABLE);
     bench_report_note("Counters of the two CPUs: %.0f ns apart, give or take %.0f, taken off.",
                       skew.ns, skew.error_ns);
 }

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: MIT
 # The question shards and its peers, each where it is to be had; the report says which were not.
 
-target_sources(xsc-wait-bench PRIVATE shards/shards.c shards/flow.c shards/calls.c
+target_sources(xsc-wait-bench PRIVATE shards/shards.c shards/flow.c shards/calls.c shards/device.c
                                       shards/peers_bare.c shards/peers_xsc.c shards/peers_posix.c)
 target_compile_definitions(xsc-wait-bench PRIVATE XSC_BENCH_SHARDS)
-
-if(XSC_PORT STREQUAL "linux")
-    target_compile_definitions(xsc-wait-bench PRIVATE XSC_BENCH_SHARDS_DEVICES)
-endif()
 
 # shards_peer(SYMBOL SOURCE LIBRARY...)
 function(shards_peer symbol source)
@@ -18,6 +14,10 @@ endfunction()
 
 if(XSC_CK_INCLUDE AND XSC_CK_LIBRARY)
     shards_peer(CK peers_ck.c)
+endif()
+if(TARGET xsc-wait-uring)
+    target_compile_definitions(xsc-wait-bench PRIVATE XSC_BENCH_SHARDS_URING)
+    target_link_libraries(xsc-wait-bench PRIVATE xsc-wait-uring xsc-wait-static)
 endif()
 if(CMAKE_CXX_COMPILER)
     find_path(XSC_MOODYCAMEL_INCLUDE blockingconcurrentqueue.h

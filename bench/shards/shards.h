@@ -32,6 +32,8 @@ struct shards_peer {
     enum shards_kind kind;
     bool rival; /* one of those that the goals name */
 
+    bool (*usable)(void); /* whether this machine has it; NULL: it has */
+
     /* A queue with room for so many messages; 0: there is never more than one in it. */
     void *(*open)(uint32_t room);
     void (*close)(void *queue);
@@ -43,7 +45,7 @@ struct shards_peer {
     void (*receive)(void *queue, struct shards_message *m);    /* waits for a message */
 };
 
-extern const struct shards_peer shards_bare, shards_xsc, shards_xsc_devices;
+extern const struct shards_peer shards_bare, shards_xsc, shards_xsc_devices, shards_xsc_uring;
 extern const struct shards_peer shards_cond, shards_eventfd, shards_pipe;
 extern const struct shards_peer shards_ck, shards_moodycamel, shards_tbb;
 

@@ -7,57 +7,10 @@
  * Exit 0, 1, or 77 where there is no io_uring to be had.
  */
 #define _GNU_SOURCE
-#include <liburing.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 
-#include <xsc/uring.h>
-
-#include "park_test.h"
-
-#define ENTRIES 64u
-#define NUMBER 0x1000u /* user_data of completion 0 */
-
-struct rig {
-    struct io_uring ring;
-    struct xsc_uring *uring;
-    struct xsc_shard *shard;
-};
-
-static bool open_rig(struct rig *r, uint32_t capacity)
-{
-    struct xsc_shard_config config = {
-        .size = sizeof(config), .message_size = sizeof(uint64_t), .capacity = capacity};
-    int err = io_uring_queue_init(ENTRIES, &r->ring, 0);
-
-    CHECK(!err, "io_uring_queue_init: %d", err);
-    err = err ? err : xsc_uring_open(&r->ring, &r->uring);
-    CHECK(!err, "open: %d", err);
-    if (!err) {
-        config.ring = xsc_uring_of_shard(r->uring);
-        err = xsc_shard_create(&config, &r->shard);
-        CHECK(!err, "create: %d", err);
-    }
-    return !err;
-}
-
-static void close_rig(struct rig *r)
-{
-    const int left = xsc_shard_destroy(r->shard);
-
-    CHECK(!left, "destroy: %d", left);
-    xsc_uring_close(r->uring);
-    io_uring_queue_exit(&r->ring);
-}
-
-static struct xsc_shard_stats counts(const struct rig *r)
-{
-    struct xsc_shard_stats n;
-
-    CHECK(!xsc_shard_stats_read(r->shard, &n, sizeof(n)), "statistics");
-    return n;
-}
+#include "uring_test.h"
 
 /* --------------------------------------------------------------------------------- refused ---- */
 
@@ -158,94 +111,6 @@ static void alone(void)
         CHECK(!counts(&r).looks, "a look at a ring is no system call");
         close_rig(&r);
     }
-}
-
-/* ------------------------------------------------------------------------- wake-ups alone ---- */
-
-#define WAKERS 3
-
-struct wakers {
-    const struct xsc_shard_ring *of;
-    uint64_t each;
-    uint64_t said[WAKERS], heard[WAKERS]; /* atomic */
-};
-
-struct waker {
-    struct wakers *all;
-    int number;
-    pthread_t thread;
-};
-
-static void *say_and_wake(void *arg)
-{
-    const struct waker *self = arg;
-    struct wakers *w = self->all;
-
-    for (uint64_t i = 1; i <= w->each; i++) {
-        __atomic_store_n(&w->said[self->number], i, __ATOMIC_RELEASE);
-        w->of->wake(w->of->arg);
-        while (__atomic_load_n(&w->heard[self->number], __ATOMIC_ACQUIRE) != i) {
-        }
-    }
-    return NULL;
-}
-
-/* Whether there was something new; and how many have said all that they have to say. */
-static bool hear(struct wakers *w, int *done)
-{
-    bool any = false;
-
-    *done = 0;
-    for (int i = 0; i < WAKERS; i++) {
-        const uint64_t n = __atomic_load_n(&w->said[i], __ATOMIC_ACQUIRE);
-
-        any |= n != w->heard[i];
-        __atomic_store_n(&w->heard[i], n, __ATOMIC_RELEASE);
-        *done += n == w->each;
-    }
-    return any;
-}
-
-/*
- * What a wake() follows is seen after a wait(), also where several wake at once: the wakers wait to
- * be heard, so that one who is not ends everything until the deadline.
- */
-static void wakes_alone(uint64_t each)
-{
-    struct waker wakers[WAKERS];
-    struct wakers w = {.each = each};
-    struct rig r;
-    int done = 0;
-
-    if (!open_rig(&r, 2)) {
-        return;
-    }
-    w.of = xsc_uring_of_shard(r.uring);
-
-    const uint64_t deadline = now_ns() + LOST_NS;
-
-    while (w.of->wait(w.of->arg, 0) >= 0) {
-    }
-    w.of->wake(w.of->arg);
-    CHECK(w.of->wait(w.of->arg, deadline) == -1 && now_ns() < deadline, "a wake-up is not kept");
-    CHECK(w.of->wait(w.of->arg, now_ns() + MS) == -1, "one wake-up, two");
-    for (int i = 0; i < WAKERS; i++) {
-        wakers[i] = (struct waker){.all = &w, .number = i};
-        CHECK(!pthread_create(&wakers[i].thread, NULL, say_and_wake, &wakers[i]), "no thread");
-    }
-    while (done < WAKERS) {
-        if (!hear(&w, &done) && done < WAKERS) {
-            const uint64_t until = now_ns() + LOST_NS;
-
-            w.of->wait(w.of->arg, until);
-            CHECK(now_ns() < until, "nobody was heard");
-        }
-    }
-    for (int i = 0; i < WAKERS; i++) {
-        pthread_join(wakers[i].thread, NULL);
-    }
-    xsc_shard_stop(r.shard);
-    close_rig(&r);
 }
 
 /* ------------------------------------------------------- messages and completions together ---- */
@@ -482,168 +347,17 @@ static void watched(void)
     close_rig(&a.rig);
 }
 
-/* -------------------------------------------------------------------------- a parked shard ---- */
-
-static uint32_t slept_on; /* until its deadline, after the message */
-
-static int sleep_once(struct xsc_shard *s, void *arg)
-{
-    uint64_t m;
-    int fd;
-
-    (void)arg;
-    CHECK(xsc_shard_yield(s, &m, &fd, XSC_FOREVER) == XSC_SHARD_MESSAGE, "no message");
-    CHECK(xsc_shard_yield(s, &m, &fd, 20 * MS) == XSC_SHARD_TIMEOUT, "something came");
-    __atomic_store_n(&slept_on, 1, __ATOMIC_RELEASE);
-    CHECK(xsc_shard_yield(s, &m, &fd, XSC_FOREVER) == XSC_SHARD_STOP, "no stop");
-    return 0;
-}
-
-/* Sends when the shard is parked: one wake-up, by the ring, and no completion to be seen. */
-static void *wake_once(void *arg)
-{
-    struct rig *r = arg;
-    const uint64_t m = 1, tried = xsc_uring_wakes(r->uring);
-
-    while (!counts(r).parks) {
-    }
-    CHECK(!xsc_shard_send(r->shard, &m), "send");
-    CHECK(counts(r).wakes == 1 && xsc_uring_wakes(r->uring) - tried == 1, "%llu wakes, %llu rung",
-          (unsigned long long)counts(r).wakes,
-          (unsigned long long)(xsc_uring_wakes(r->uring) - tried));
-    while (!__atomic_load_n(&slept_on, __ATOMIC_ACQUIRE)) {
-    }
-    CHECK(!xsc_shard_stop(r->shard), "stop");
-    return NULL;
-}
-
-static void parked(void)
-{
-    struct rig r;
-    pthread_t thread;
-
-    if (open_rig(&r, 2)) {
-        CHECK(!pthread_create(&thread, NULL, wake_once, &r), "no thread");
-        CHECK(!xsc_shard_run(r.shard, -1, sleep_once, NULL), "run");
-        pthread_join(thread, NULL);
-        close_rig(&r);
-    }
-}
-
-/* Handlers send, also in the midst of a wake-up of the thread that they interrupt. */
-static struct rig *from_handlers;
-static uint64_t handled;
-
-static void on_signal(int number)
-{
-    const uint64_t m = 1;
-
-    (void)number;
-    if (!xsc_shard_send(from_handlers->shard, &m)) {
-        __atomic_fetch_add(&handled, 1, __ATOMIC_RELAXED);
-    }
-}
-
-static void *send_amid_signals(void *arg)
-{
-    const uint64_t m = 0, n = *(const uint64_t *)arg;
-    uint64_t random = 5;
-
-    for (uint64_t i = 0; i < n; i++) {
-        spin_for(next_random(&random) % 60000);
-        if (i % 2) {
-            pthread_kill(pthread_self(), SIGUSR1);
-        } else if (!xsc_shard_send(from_handlers->shard, &m)) {
-            __atomic_fetch_add(&handled, 1, __ATOMIC_RELAXED);
-        }
-    }
-    return NULL;
-}
-
-static void *signal_others(void *arg)
-{
-    const pthread_t *others = arg;
-
-    for (int i = 0; i < 2000; i++) {
-        pthread_kill(others[i % 2], SIGUSR1);
-        spin_for(20000);
-    }
-    return NULL;
-}
-
-static int drain(struct xsc_shard *s, void *arg)
-{
-    uint64_t m;
-    int fd, why;
-
-    while ((why = xsc_shard_yield(s, &m, &fd, XSC_FOREVER)) == XSC_SHARD_MESSAGE) {
-        ++*(uint64_t *)arg;
-    }
-    CHECK(why == XSC_SHARD_STOP, "why is %d", why);
-    return 0;
-}
-
-static void *run_drain(void *arg)
-{
-    CHECK(!xsc_shard_run(from_handlers->shard, -1, drain, arg), "run");
-    return NULL;
-}
-
-static void signals(uint64_t n)
-{
-    struct sigaction act;
-    struct rig r;
-    pthread_t others[2], shard, killer;
-    uint64_t received = 0;
-
-    memset(&act, 0, sizeof(act));
-    act.sa_handler = on_signal;
-    act.sa_flags = SA_RESTART;
-    sigaction(SIGUSR1, &act, NULL);
-    if (!open_rig(&r, 256)) {
-        return;
-    }
-    from_handlers = &r;
-    CHECK(!pthread_create(&shard, NULL, run_drain, &received), "no thread");
-    for (int i = 0; i < 2; i++) {
-        CHECK(!pthread_create(&others[i], NULL, send_amid_signals, &n), "no thread");
-    }
-    CHECK(!pthread_create(&killer, NULL, signal_others, others), "no thread");
-    pthread_join(killer, NULL);
-    for (int i = 0; i < 2; i++) {
-        pthread_join(others[i], NULL);
-    }
-    xsc_shard_stop(r.shard);
-    pthread_join(shard, NULL);
-    CHECK(received == handled && received, "%llu of %llu", (unsigned long long)received,
-          (unsigned long long)handled);
-    close_rig(&r);
-}
-
 int main(void)
 {
     const uint64_t messages = count_from("XSC_TEST_MESSAGES", 20000);
-    struct io_uring ring;
-    const int err = io_uring_queue_init(4, &ring, 0);
 
-    if (err) {
-        fprintf(
-            stderr,
-            "test_uring: no io_uring here (%s): it takes Linux 5.18, kernel.io_uring_disabled=0 "
-            "and a container that allows it; tests/guest boots a kernel that has it\n",
-            strerror(-err));
-        return 77;
-    }
-    io_uring_queue_exit(&ring);
+    need_uring();
     refused();
     alone();
-    wakes_alone(messages / 2);
     watched();
-    parked();
     together(messages, 0, 64);
     together(messages / 10, 100000, 2);
     together(messages / 10, 30000, 64);
-    signals(messages / 20);
     puts(failures ? "failed" : "ok");
     return failures != 0;
 }
