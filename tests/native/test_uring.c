@@ -293,6 +293,7 @@ static void *answer(void *arg)
         struct io_uring_cqe *cqe = NULL;
 
         while (__atomic_load_n(&a->asked, __ATOMIC_ACQUIRE) < i) {
+            sched_yield(); /* there may be one CPU for both */
         }
         io_uring_prep_msg_ring(sqe, a->rig.ring.ring_fd, 0, NUMBER + i, 0);
         io_uring_submit(&ring);

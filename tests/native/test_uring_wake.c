@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include "uring_test.h"
@@ -35,6 +36,7 @@ static void *say_and_wake(void *arg)
         __atomic_store_n(&w->said[self->number], i, __ATOMIC_RELEASE);
         w->of->wake(w->of->arg);
         while (__atomic_load_n(&w->heard[self->number], __ATOMIC_ACQUIRE) != i) {
+            sched_yield(); /* there may be one CPU for all */
         }
     }
     return NULL;
