@@ -65,6 +65,7 @@ struct xsc_doorbell {
     uint32_t reserved;
     uint64_t min_ns, max_ns;
     uint64_t begun, done; /* rings by this process */
+    uint64_t spare;       /* what its last sleeper listened with, and whose that is */
 };
 
 /*
