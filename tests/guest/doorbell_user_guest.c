@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * doorbell_user_guest: the library's waits through /dev/xsc-doorbell0, a real interrupt, in a booted
- * kernel with an edu device; run by doorbell_guest, which has the rest. Prints a line a check and
- * ends with 1 when one failed.
+ * doorbell_user_guest: the library's waits through /dev/xsc-doorbell0, a real interrupt, in a
+ * booted kernel with an edu device; run by doorbell_guest, which has the rest. Prints a line a check
+ * and ends with 1 when one failed.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
