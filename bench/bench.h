@@ -34,7 +34,7 @@ struct bench_question {
 
 extern const struct bench_question bench_fastpath, bench_handover, bench_first_wait, bench_watch,
     bench_any, bench_one_cpu, bench_overshoot, bench_notify, bench_replay, bench_idle, bench_locks,
-    bench_doorbell;
+    bench_shards, bench_doorbell;
 
 static inline unsigned bench_rounds(const struct bench_options *o, unsigned own)
 {

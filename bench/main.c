@@ -34,6 +34,9 @@ static const struct bench_question *const questions[] = {
 #if defined(XSC_BENCH_LOCKS)
     &bench_locks,
 #endif
+#if defined(XSC_BENCH_SHARDS)
+    &bench_shards,
+#endif
 };
 
 #define N_QUESTIONS (sizeof(questions) / sizeof(questions[0]))

@@ -44,6 +44,7 @@ static const struct contender {
 } contenders[] = {
     {"xsc_park", NULL, &replay_park},
     {"xsc_wait", NULL, &replay_wait},
+    {"xsc_wait_site", NULL, &replay_wait_site},
     {"PAUSE spin", NULL, &replay_pause},
     {"futex", NULL, &replay_futex},
     {"pthread_cond", NULL, &replay_cond},
@@ -79,7 +80,7 @@ static const struct contender {
 #define N_CONTENDERS (sizeof(contenders) / sizeof(contenders[0]))
 
 /* Ours are never left out: the ratios are to them. */
-#define FIRST_PEER 2
+#define FIRST_PEER 3
 
 /* ------------------------------------------------------------------------- one stretch ---- */
 
@@ -191,6 +192,23 @@ struct choice {
     unsigned n, which[N_CONTENDERS];
 };
 
+/*
+ * What the one before has left behind, a host that has seen us spin for a second or sleep for one, is
+ * worth a third of a wake-up in a VM: so it is not always the same one that comes before.
+ */
+static void shuffle(unsigned *order, unsigned n)
+{
+    static uint64_t random = 88172645463325252ull; /* the same in each run */
+
+    for (unsigned i = n - 1; i > 0; i--) {
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        const unsigned k = (unsigned)((random >> 32) % (i + 1)), other = order[k];
+
+        order[k] = order[i];
+        order[i] = other;
+    }
+}
+
 static void replay(const struct bench_options *o, const struct choice *c, struct xsc_trace *t,
                    double weight, double *cost)
 {
@@ -198,8 +216,15 @@ static void replay(const struct bench_options *o, const struct choice *c, struct
     const uint32_t most = bench_iterations(o, WAITS);
     uint64_t *gaps = bench_alloc(most * sizeof(*gaps) + sizeof(*gaps));
     struct bench_table *table = bench_table_new(t->name, metrics, METRICS, c->n, rounds);
+    unsigned order[N_CONTENDERS];
     size_t at = 0, waits = 0;
 
+    for (unsigned i = 0; i < c->n; i++) {
+        order[i] = i;
+        if (contenders[c->which[i]].peer->anew) {
+            contenders[c->which[i]].peer->anew();
+        }
+    }
     exchange.gaps = gaps;
     exchange.latency = bench_alloc(most * sizeof(*exchange.latency));
     for (unsigned i = 0; i < c->n; i++) {
@@ -208,11 +233,9 @@ static void replay(const struct bench_options *o, const struct choice *c, struct
     for (unsigned round = 0; round < rounds; round++) {
         exchange.n = stretch_of(t, most, &at, gaps);
         waits += exchange.n;
+        shuffle(order, c->n);
         for (unsigned i = 0; i < c->n; i++) {
-            /* Another begins each time: what the one before leaves behind is nobody's for long. */
-            const unsigned turn = (i + round) % c->n;
-
-            measure(c->which[turn], o, weight, table, turn, round);
+            measure(c->which[order[i]], o, weight, table, order[i], round);
         }
     }
     bench_report_table(table);
@@ -309,6 +332,37 @@ static void made_up(struct xsc_trace *t, unsigned which)
 
 #define MADE_UP 4u
 
+static struct xsc_trace *traces;
+static unsigned n_traces;
+
+static const char *name_of(const struct xsc_trace *t)
+{
+    const char *slash = strrchr(t->name, '/');
+
+    return slash ? slash + 1 : t->name;
+}
+
+/* What a wait cost, a row a trace. */
+static void side_by_side(const struct choice *c, unsigned n, const double *cost)
+{
+    struct bench_metric column[N_CONTENDERS];
+    struct bench_table *table;
+
+    for (unsigned i = 0; i < c->n; i++) {
+        column[i] = (struct bench_metric){contenders[c->which[i]].name, "us", 1, false};
+    }
+    table = bench_table_new("Cost of a wait, all traces", column, c->n, n, 1);
+    for (unsigned t = 0; t < n; t++) {
+        const unsigned row = bench_table_row(table, "", name_of(&traces[t]), -1);
+
+        for (unsigned i = 0; i < c->n; i++) {
+            *bench_cell(table, row, i) = cost[t * N_CONTENDERS + i] / 1000;
+        }
+    }
+    bench_report_table(table);
+    bench_table_free(table);
+}
+
 /* The best single peer is that of the least cost over all traces; a goal is a ratio to ours. */
 static void sum_up(const struct choice *c, unsigned n, const double *cost)
 {
@@ -350,9 +404,6 @@ static void sum_up(const struct choice *c, unsigned n, const double *cost)
     free(ratio);
 }
 
-static struct xsc_trace *traces;
-static unsigned n_traces;
-
 static int prepare(const struct bench_options *o)
 {
     n_traces = o->n_files ? o->n_files : MADE_UP;
@@ -387,9 +438,12 @@ static void run(const struct bench_options *o)
                       weight, costs.park_cpu_ns, costs.park_latency_ns);
     for (unsigned i = 0; i < n_traces; i++) {
         replay(o, &c, &traces[i], weight, &cost[i * N_CONTENDERS]);
+    }
+    side_by_side(&c, n_traces, cost);
+    sum_up(&c, n_traces, cost);
+    for (unsigned i = 0; i < n_traces; i++) {
         xsc_trace_free(&traces[i]);
     }
-    sum_up(&c, n_traces, cost);
     free(cost);
     free(traces);
 }

@@ -18,6 +18,9 @@ struct replay_peer {
     /* Before the first round; NULL: nothing to do. Returns 0, or an errno value. */
     int (*start)(void);
 
+    /* Before each trace; NULL: it has nothing to forget. */
+    void (*anew)(void);
+
     /* Returns once something newer than `seen` has been posted. */
     void (*wait)(uint32_t seen);
 
@@ -25,9 +28,9 @@ struct replay_peer {
     void (*post)(uint32_t news);
 };
 
-extern const struct replay_peer replay_park, replay_wait, replay_pause, replay_futex, replay_cond,
-    replay_sem, replay_eventfd, replay_std_atomic, replay_ck_ec, replay_nsync, replay_abseil,
-    replay_onetbb;
+extern const struct replay_peer replay_park, replay_wait, replay_wait_site, replay_pause,
+    replay_futex, replay_cond, replay_sem, replay_eventfd, replay_std_atomic, replay_ck_ec,
+    replay_nsync, replay_abseil, replay_onetbb;
 
 #ifdef __cplusplus
 }

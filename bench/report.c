@@ -64,7 +64,7 @@ double *bench_cell(const struct bench_table *t, unsigned row, unsigned metric)
 /* ---------------------------------------------------------------------------- text ---- */
 
 #define CELL 64
-#define MAX_COLUMNS 12
+#define MAX_COLUMNS 16
 
 static void spread_text(char *to, size_t size, const double *v, unsigned rounds, int decimals,
                         bool processes)
@@ -135,9 +135,11 @@ static void table_text(const struct bench_table *t)
         }
     }
     printf("\n%s\n", t->title);
-    printf(t->processes ? "(%u processes: median / p99 / max)\n"
-                        : "(%u rounds: median, with the smallest and the largest)\n",
-           t->rounds);
+    if (t->processes || t->rounds > 1) {
+        printf(t->processes ? "(%u processes: median / p99 / max)\n"
+                            : "(%u rounds: median, with the smallest and the largest)\n",
+               t->rounds);
+    }
     for (int row = -1; row < (int)t->n_rows; row++) {
         n = line_of(t, row, cells);
         for (unsigned c = 0; c < n; c++) {

@@ -48,4 +48,5 @@ ask idle idle
 "$bench" --list | grep -q '^doorbell ' && ask doorbell doorbell
 "$bench" --list | grep -q '^replay ' && ask replay replay
 "$bench" --list | grep -q '^locks ' && ask locks locks
+"$bench" --list | grep -q '^shards ' && ask shards shards
 exit $status

@@ -207,11 +207,16 @@ static void compute(struct xsc_policy *s, const struct xsc_costs *c, uint32_t wh
     find_least(c, l);
 }
 
-/* All at once as long as each wait tells much; then one at a time, when it has become worth it. */
+/*
+ * All at once as long as each wait tells much, and after the costs have changed; then one at a time,
+ * when it has become worth it.
+ */
 static void compute_due(struct xsc_policy *s, const struct xsc_costs *c,
                         struct xsc_policy_scratch *scratch)
 {
-    if (s->waits < 64 ? s->since * 4 >= s->waits || s->waits < 8 : 0) {
+    const bool early = s->waits < 64 && (s->since * 4 >= s->waits || s->waits < 8);
+
+    if (early || !s->learned[XSC_CLASSES].valid) {
         compute(s, c, XSC_CLASSES, scratch);
         compute(s, c, XSC_CLASSES + 1, scratch);
         for (uint32_t k = 0; k < XSC_CLASSES; k++) {
@@ -360,7 +365,6 @@ void xsc_policy_costs_changed(struct xsc_policy *site)
     for (uint32_t k = 0; k < XSC_LEARNED; k++) {
         site->learned[k].valid = 0;
     }
-    site->account[0] = site->account[1] = 0;
     set(&site->adviser, 0);
     __atomic_store_n(&site->busy, 0, __ATOMIC_RELEASE);
 }

@@ -94,7 +94,11 @@ void xsc_policy_learn(struct xsc_policy *site, const struct xsc_costs *costs,
                       const struct xsc_plan *plan, uint64_t ns, bool starved,
                       struct xsc_policy_scratch *scratch);
 
-/* The costs have been measured anew: what was learned stays, what it is worth is forgotten. */
+/*
+ * The costs have been measured anew: what was learned stays, the plans and what they were worth are
+ * forgotten, and made anew from the next wait learned. The accounts go on: each wait stands in them
+ * at the costs of its time.
+ */
 void xsc_policy_costs_changed(struct xsc_policy *site);
 
 #endif /* XSC_CORE_POLICY_H */

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * xsc_doorbell.ko: a register whose write raises an interrupt, as a way to wake who sleeps. Drives
- * QEMU's edu device (its docs/specs/edu: PCI 1234:11e8, MSI), as /dev/xsc-doorbellN; no register of
- * it has a page for itself, so none can be mapped.
+ * xsc_doorbell.ko: a register whose write raises an interrupt, as a way to wake who sleeps, given to
+ * programs as /dev/xsc-doorbellN. What is a device's own is in a file of its own (doorbell.h). No
+ * register of those known has a page for itself, so none can be mapped.
  *
- * NO RING IS LOST. Every write to RAISE sends an MSI. One that arrives while the handler runs is
- * held pending by the interrupt controller, and the handler runs again; so its counting comes
- * after the last ring. Counting is by interrupts, not by the status register: a ring between its
- * reading and its acknowledgement would leave an interrupt with a status of 0. models/doorbell.pml
- * has all of it, and what each step is for.
+ * NO RING IS LOST. Every ring sends a message-signalled interrupt, or adds to one that is still to be
+ * sent (doorbell_ivshmem.c). One that arrives while the handler runs is held pending by the
+ * interrupt controller, and the handler runs again; so its counting comes after the last ring.
+ * Counting is by interrupts, not by a status register: a ring between its reading and its
+ * acknowledgement would leave an interrupt with a status of 0. models/doorbell.pml has all of it,
+ * and what each step is for.
  *
  * REMOVAL. An open file holds a reference on its bell, not on the device. `gone` is set under the
  * lock that everyone holds who touches registers, and only then they are unmapped; sleepers are
@@ -33,12 +34,8 @@
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 
+#include "doorbell.h"
 #include "xsc_doorbell.h"
-
-#define EDU_RAISE 0x60
-#define EDU_STATUS 0x24
-#define EDU_ACKNOWLEDGE 0x64
-#define EDU_REGISTERS 0x68
 
 #define TRIAL_RINGS 100
 
@@ -52,9 +49,9 @@ static const unsigned int lose;
 
 struct bell {
 	struct kref ref;
-	struct pci_dev *pci;
-	void __iomem *regs;
-	struct rw_semaphore lock; /* read: to use regs; write: to take them away */
+	const struct xsc_bell_ops *ops;
+	struct xsc_bell_hw hw;
+	struct rw_semaphore lock; /* read: to use hw; write: to take it away */
 	bool gone;
 	atomic64_t interrupts;
 	u64 last_ns; /* when the last one came; for the trial */
@@ -80,10 +77,9 @@ static void bell_free(struct kref *ref)
 static irqreturn_t rung(int irq, void *data)
 {
 	struct bell *b = data;
-	const u32 status = readl(b->regs + EDU_STATUS);
 
-	if (status)
-		writel(status, b->regs + EDU_ACKNOWLEDGE);
+	if (b->ops->acknowledge)
+		b->ops->acknowledge(&b->hw);
 	WRITE_ONCE(b->last_ns, ktime_get_ns());
 	atomic64_inc_return_release(&b->interrupts);
 	wake_up_all(&b->queue);
@@ -92,6 +88,7 @@ static irqreturn_t rung(int irq, void *data)
 
 /* ------------------------------------------------------------------------------ the trial ---- */
 
+/* A peer that rings meanwhile may stand in for one of the trial's own rings. */
 static void trial(struct bell *b)
 {
 	struct xsc_doorbell_info *info = &b->info;
@@ -104,7 +101,7 @@ static void trial(struct bell *b)
 
 		info->trial_rings++;
 		if (i != lose)
-			writel(1, b->regs + EDU_RAISE);
+			b->ops->ring(&b->hw, b->hw.id);
 		if (!wait_event_timeout(b->queue, atomic64_read_acquire(&b->interrupts) != before,
 					HZ)) {
 			info->trial_lost++;
@@ -116,7 +113,8 @@ static void trial(struct bell *b)
 	}
 	info->state = info->trial_lost ? XSC_DOORBELL_FAILED : XSC_DOORBELL_STEADY;
 	if (info->trial_lost)
-		pci_warn(b->pci, "xsc_doorbell: failed: ring %u of its trial never arrived\n", i);
+		pci_warn(b->hw.pci, "xsc_doorbell: failed: ring %u of its trial never arrived\n",
+			 i);
 }
 
 /* ------------------------------------------------------------------------------- the file ---- */
@@ -182,19 +180,17 @@ static __poll_t bell_poll(struct file *file, poll_table *table)
 	return news(o) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
-static long ring(struct bell *b, unsigned long peer)
+static long ring(struct bell *b, unsigned long id)
 {
-	long err = 0;
+	long err;
 
-	if (peer)
-		return -ENXIO;
 	down_read(&b->lock);
 	if (b->gone)
 		err = -ENODEV;
 	else if (b->info.state != XSC_DOORBELL_STEADY)
 		err = -EIO;
 	else
-		writel(1, b->regs + EDU_RAISE);
+		err = b->ops->ring(&b->hw, id);
 	up_read(&b->lock);
 	return err;
 }
@@ -206,7 +202,11 @@ static long bell_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	switch (cmd) {
 	case XSC_DOORBELL_RING:
+		return arg ? -ENXIO : ring(b, b->hw.id);
+	case XSC_DOORBELL_RING_PEER:
 		return ring(b, arg);
+	case XSC_DOORBELL_ID:
+		return b->hw.id;
 	case XSC_DOORBELL_INFO:
 		info = b->info;
 		info.interrupts = atomic64_read(&b->interrupts);
@@ -235,42 +235,61 @@ static int start(struct bell *b, struct pci_dev *pci)
 	if (err)
 		return err;
 	pci_set_master(pci);
-	err = pci_request_regions(pci, "xsc_doorbell");
+	/* No more than that: memory that a device has beside its registers is for programs to map. */
+	err = pci_request_region(pci, 0, "xsc_doorbell");
 	if (err)
 		goto disable;
 	err = -ENODEV;
-	if (pci_resource_len(pci, 0) < EDU_REGISTERS)
-		goto regions;
-	b->regs = pci_iomap(pci, 0, 0);
-	if (!b->regs)
-		goto regions;
-	err = pci_alloc_irq_vectors(pci, 1, 1, PCI_IRQ_MSI);
-	if (err < 0)
+	if (pci_resource_len(pci, 0) < b->ops->regs_size)
+		goto region;
+	b->hw.pci = pci;
+	b->hw.regs = pci_iomap(pci, 0, 0);
+	if (!b->hw.regs)
+		goto region;
+	err = b->ops->start ? b->ops->start(&b->hw) : 0;
+	if (err)
 		goto unmap;
+	err = pci_alloc_irq_vectors(pci, 1, 1, b->ops->irq_type);
+	if (err < 0)
+		goto stop;
 	err = request_irq(pci_irq_vector(pci, 0), rung, 0, "xsc_doorbell", b);
 	if (!err)
 		return 0;
 	pci_free_irq_vectors(pci);
+stop:
+	if (b->ops->stop)
+		b->ops->stop(&b->hw);
 unmap:
-	pci_iounmap(pci, b->regs);
-regions:
-	pci_release_regions(pci);
+	pci_iounmap(pci, b->hw.regs);
+region:
+	pci_release_region(pci, 0);
 disable:
 	pci_disable_device(pci);
 	return err;
 }
 
+static void list(struct bell *b, bool there)
+{
+	if (b->ops->listed)
+		b->ops->listed(&b->hw, there);
+}
+
 static void quiesce(struct bell *b)
 {
+	struct pci_dev *pci = b->hw.pci;
+
+	list(b, false);
 	down_write(&b->lock);
 	WRITE_ONCE(b->gone, true);
 	up_write(&b->lock);
 	wake_up_all(&b->queue);
-	free_irq(pci_irq_vector(b->pci, 0), b);
-	pci_free_irq_vectors(b->pci);
-	pci_iounmap(b->pci, b->regs);
-	pci_release_regions(b->pci);
-	pci_disable_device(b->pci);
+	free_irq(pci_irq_vector(pci, 0), b);
+	pci_free_irq_vectors(pci);
+	if (b->ops->stop)
+		b->ops->stop(&b->hw);
+	pci_iounmap(pci, b->hw.regs);
+	pci_release_region(pci, 0);
+	pci_disable_device(pci);
 }
 
 static int bell_probe(struct pci_dev *pci, const struct pci_device_id *which)
@@ -283,7 +302,7 @@ static int bell_probe(struct pci_dev *pci, const struct pci_device_id *which)
 	kref_init(&b->ref);
 	init_rwsem(&b->lock);
 	init_waitqueue_head(&b->queue);
-	b->pci = pci;
+	b->ops = (const struct xsc_bell_ops *)which->driver_data;
 	b->id = ida_alloc(&ids, GFP_KERNEL);
 	if (b->id < 0) {
 		err = b->id;
@@ -303,6 +322,7 @@ static int bell_probe(struct pci_dev *pci, const struct pci_device_id *which)
 	if (err)
 		goto stop;
 	pci_set_drvdata(pci, b);
+	list(b, b->info.state == XSC_DOORBELL_STEADY);
 	return 0;
 stop:
 	quiesce(b);
@@ -323,7 +343,11 @@ static void bell_remove(struct pci_dev *pci)
 	kref_put(&b->ref, bell_free);
 }
 
-static const struct pci_device_id bells[] = {{PCI_DEVICE(0x1234, 0x11e8)}, {}};
+static const struct pci_device_id bells[] = {
+	{PCI_DEVICE(0x1234, 0x11e8), .driver_data = (kernel_ulong_t)&xsc_bell_edu},
+	{PCI_DEVICE(0x1af4, 0x1110), .driver_data = (kernel_ulong_t)&xsc_bell_ivshmem},
+	{},
+};
 MODULE_DEVICE_TABLE(pci, bells);
 
 static struct pci_driver driver = {

@@ -1,32 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* What the kernel knows of the CPU; the kernel's own word stands above the CPU's. */
 #include <linux/cpumask.h>
-#include <linux/version.h>
 #ifdef CONFIG_X86
 #include <asm/asm.h>
 #include <asm/cpufeature.h>
-#include <asm/msr.h>
 #include <asm/tsc.h>
 #elif defined(CONFIG_ARM64)
 #include <asm/arch_timer.h>
 #include <linux/cpufeature.h>
 #elif defined(CONFIG_RISCV)
 #include <asm/asm-extable.h>
-#include <asm/hwcap.h>
 #endif
 
 #include "arch/arch.h"
 #include "core/port.h"
+#include "compat/versions.h"
 #include "module.h"
 
 #ifdef CONFIG_X86
 
 /* IA32_UMWAIT_CONTROL: Intel SDM vol. 4, table 2-2. */
 #define UMWAIT_CONTROL 0xe1
-
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
-#define rdmsrq_safe(msr, value) rdmsrl_safe(msr, value)
-#endif
 
 /*
  * Only where CPUID says WAITPKG: elsewhere the MSR is not there and a read is #GP, or an

@@ -149,8 +149,8 @@ static int __init xsc_wait_init(void)
 
 	set_up(e);
 	chose = xsc_engine_choose(e, mechanism && *mechanism ? mechanism : NULL);
-	if (chose != XSC_CHOSE) { /* the core has said why, and what would do */
-		pr_err("xsc_wait: not loaded: mechanism=%s can't be had\n", mechanism);
+	if (chose != XSC_CHOSE) {
+		pr_err("xsc_wait: not loaded: mechanism %s\n", e->refusal);
 		return chose == XSC_CHOSE_UNKNOWN ? -EINVAL : -EOPNOTSUPP;
 	}
 	err = xsc_sysfs_add();

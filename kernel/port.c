@@ -115,12 +115,16 @@ void xsc_port_nap(uint64_t ns)
 	ndelay(ns);
 }
 
+/* A library goes on with another mechanism and says so here; a module isn't loaded: see main.c. */
 void xsc_port_say(const char *line)
 {
-	pr_warn("%s\n", line);
+	pr_debug("%s\n", line);
 }
 
-/* Slots of the statistics are per CPU, up to XSC_SLOTS of them; beyond, CPUs share. */
+/*
+ * Slots of the statistics are per CPU, up to XSC_SLOTS of them. Beyond, CPUs share: a wait takes the
+ * first free one of eight from its CPU's own on, and is not counted where all eight are taken.
+ */
 uint32_t xsc_port_slot_hint(void)
 {
 	return raw_smp_processor_id();

@@ -36,4 +36,14 @@ struct xsc_doorbell_info {
 #define XSC_DOORBELL_RING _IO('X', 0xd0)
 #define XSC_DOORBELL_INFO _IOR('X', 0xd1, struct xsc_doorbell_info)
 
+/*
+ * Rings the device with this ID, by value; one's own is as good as any. EIO as above. ENXIO for an ID
+ * that can't be, or that is known not to be there: of ivshmem's peers that is known only with the
+ * module's parameter roll=1, else a ring to an absent one comes to nothing.
+ */
+#define XSC_DOORBELL_RING_PEER _IO('X', 0xd2)
+
+/* Returns the device's own ID among its peers, 0 to 65535; 0 where it can have none. */
+#define XSC_DOORBELL_ID _IO('X', 0xd3)
+
 #endif /* XSC_DOORBELL_H */

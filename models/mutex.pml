@@ -20,7 +20,7 @@
 
 #define HELD 0   /* cells of mem[] */
 #define DATA 1   /* written under the lock, plainly */
-/* WOKEN and RESERVED, bits of flags, are the header's: see run.sh. */
+/* PARKED and RESERVED, bits of flags, are the header's: see run.sh. */
 
 byte mem[2];
 byte flags;
@@ -84,18 +84,13 @@ inline unlock(t)
 #else
     n = parked;
 #endif
-    atomic {                                            /* S1 */
+    atomic {                                            /* S1: inline where was == 0 */
         fence(t) -> was = flags;
         mem[HELD] = 0;
         if
-#ifdef WOKEN_THOUGH_RESERVED
-        :: n != 0 -> flags = flags | WOKEN
-#else
-        :: n != 0 && !(was & RESERVED) -> flags = flags | WOKEN
-#endif
-        :: else
-        fi;
-        assert(!(flags & RESERVED) || !(flags & WOKEN))
+        :: was & RESERVED
+        :: else -> flags = 0
+        fi
     };
     if                                                  /* S2 */
     :: was & RESERVED ->
@@ -108,13 +103,13 @@ inline unlock(t)
 #endif
         :: else
         fi
-    :: !(was & RESERVED) && !(was & WOKEN) ->
+    :: !(was & RESERVED) && was & PARKED ->
         n = parked;
         if
         :: n != 0 -> wake(t, 1)
         :: else
         fi
-    :: !(was & RESERVED) && was & WOKEN
+    :: !was
     fi;
 out:
     skip
@@ -138,35 +133,66 @@ inline barrier()
 #define CHANGED (mem[HELD] != held || flags != bits)
 #endif
 
+/* L1. The look at who is parked may be older: others. */
+inline take()
+{
+    mem[HELD] = 1;
+    if
+#ifndef RESERVED_TAKES_PARKED_OFF
+    :: reserved -> flags = flags & PARKED
+    :: !reserved && !others -> flags = 0
+#else
+    :: !others -> flags = 0
+    :: reserved && others -> flags = flags & PARKED
+#endif
+    :: else
+    fi;
+    if
+#ifndef FORGETS_THE_OTHERS
+    :: others && slept -> flags = flags | PARKED
+#endif
+    :: else
+    fi;
+    reserved = false;
+    slept = false
+}
+
+/* Off the CPU until somebody wakes it. With TIMED thread 0 may wake by itself. */
+inline sleep()
+{
+    if
+    :: asleep[t] == 0
+#ifdef TIMED
+    :: atomic { t == 0 -> asleep[t] = 0 }
+#endif
+    fi
+}
+
 proctype thread(byte t)
 {
     byte n, was, bits, held, k;
-    bool reserved, slept;
+    bool reserved, slept, others;
 
     do
     :: k < SECTIONS ->
 again:
+        others = parked != 0;
         atomic {
             fence(t) ->
             if
             :: mem[HELD] == 0 && (reserved || !(flags & RESERVED)) -> /* L1 */
-                mem[HELD] = 1;
-                if
-                :: reserved -> flags = flags & WOKEN; reserved = false
-                :: !reserved && slept -> flags = flags & RESERVED
-                :: else
-                fi;
-                slept = false;
+                take();
                 goto in
             :: else                                     /* L2 */
             fi;
-#ifndef WOKEN_STAYS
-            flags = flags & RESERVED;
-#endif
             if
             :: slept && !reserved && mem[HELD] && !(flags & RESERVED) ->
                 flags = flags | RESERVED; reserved = true
             :: true
+            fi;
+            if
+            :: reserved
+            :: else -> flags = flags | PARKED
             fi;
             held = mem[HELD];
             bits = flags
@@ -179,15 +205,16 @@ again:
         :: reserved ->                                  /* L3, for the byte */
             if
             :: mem[HELD] == 0 -> break
-            :: atomic { mem[HELD] == 1 -> asleep[t] = 2 }; (asleep[t] == 0)
+            :: atomic { mem[HELD] == 1 -> asleep[t] = 2 }; sleep()
             fi
         :: !reserved ->                                 /* L3, for the word */
             if
             :: d_step { CHANGED } -> break
-            :: atomic { !CHANGED -> asleep[t] = 1 }; (asleep[t] == 0)
+            :: atomic { !CHANGED -> asleep[t] = 1 }; sleep()
             fi
 #ifdef TIMED
-        :: t == 0 -> goto give_up
+        /* The deadline, and the look that comes after it. */
+        :: d_step { t == 0 && (reserved -> mem[HELD] == 1 : !(CHANGED)) } -> goto give_up
 #endif
         od;
         atomic { fence(t) -> parked-- };                /* P6 */
@@ -198,19 +225,18 @@ again:
 #ifdef TIMED
 give_up:
         atomic { fence(t) -> parked-- };
+        others = parked != 0;
         atomic {
             fence(t) ->
             if
             :: mem[HELD] == 0 && (reserved || !(flags & RESERVED)) ->
-                mem[HELD] = 1;
-                flags = flags & (reserved -> WOKEN : 0);
-                reserved = false; slept = false;
+                take();
                 goto in
             :: else
             fi;
 #ifndef KEEPS_WHAT_IT_RESERVED
             if
-            :: reserved -> flags = flags & WOKEN
+            :: reserved -> flags = flags & PARKED
             :: else
             fi;
 #endif
@@ -228,7 +254,7 @@ in:
         unlock(t);
 done:
         skip;
-        d_step { n = 0; was = 0; held = 0; bits = 0; k++ }
+        d_step { n = 0; was = 0; held = 0; bits = 0; others = false; k++ }
     :: else -> break
     od
 }

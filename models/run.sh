@@ -190,29 +190,34 @@ check holds queue.pml 'three threads' -DCORES=3 -DSECTIONS=1
 check holds queue.pml 'ARMv7: unlock sends an event' -DARMV7
 check lost queue.pml 'ARMv7: unlock sends no event' -DARMV7 -DNO_SEV
 check lost queue.pml 'look and wait, no monitor' -DNO_MONITOR
-check lost queue.pml 'unlock does not wait for the name of the next' -DDOES_NOT_WAIT_FOR_NEXT
+check lost queue.pml 'who takes it does not wait for the name of the next' -DDOES_NOT_WAIT_FOR_NEXT
 check lost queue.pml 'a node made ready after it has been shown' -DNODE_CLEARED_LATE
-check lost queue.pml 'the queue emptied without a look at the tail' -DEMPTIED_BLINDLY
+check lost queue.pml 'the line emptied without a look at who is last' -DEMPTIED_BLINDLY
+check broken queue.pml 'free, and taken before those in line' -DTAKES_IT_BEFORE_THE_LINE
+check broken queue.pml 'the next one is told before HELD is set' -DCORES=3 -DSECTIONS=1 -DTURN_BEFORE_HELD
 
 echo '# mutex'
 # The bits are those of the header.
-mapfile -t bits < <(sed -nE 's/^#define XSC_MUTEX_(WOKEN|RESERVED) ([0-9]+)u.*/-D\1=\2/p' "$here/../include/xsc/lock.h")
+mapfile -t bits < <(sed -nE 's/^#define XSC_MUTEX_(PARKED|RESERVED) ([0-9]+)u.*/-D\1=\2/p' "$here/../include/xsc/lock.h")
 [ "${#bits[@]}" = 2 ] || { echo 'models/run.sh: no bits in include/xsc/lock.h'; failed=1; }
 three=(-DTHREADS=3 -DSECTIONS=1 "${bits[@]}")
+three_twice=(-DTHREADS=3 -DSECTIONS=2 "${bits[@]}" -DSEQ_CST)
+two_thrice=(-DTHREADS=2 -DSECTIONS=3 "${bits[@]}")
 two_twice=(-DTHREADS=2 -DSECTIONS=2 "${bits[@]}")
 check holds mutex.pml 'two threads, two sections each' "${two_twice[@]}"
 check holds mutex.pml 'three threads' "${three[@]}"
 check holds mutex.pml 'three threads, fences' "${three[@]}" -DSEQ_CST
-check holds mutex.pml 'two threads, one gives up at any time' "${two_twice[@]}" -DTIMED
+check holds mutex.pml 'three threads, two sections each, fences' "${three_twice[@]}"
+check holds mutex.pml 'two threads, three sections each, one gives up at any time' "${two_thrice[@]}" -DTIMED
 check holds mutex.pml 'three threads, one gives up at any time' "${three[@]}" -DTIMED
 check lost mutex.pml 'no barrier by the waiter' "${two_twice[@]}" -DNO_BARRIER
 check lost mutex.pml 'no second look by the owner' "${two_twice[@]}" -DNO_SECOND_LOOK
-check lost mutex.pml 'WOKEN stays when a waiter goes back to sleep' "${three[@]}" -DWOKEN_STAYS
-check lost mutex.pml 'a waiter that watches HELD and not WOKEN' "${three[@]}" -DWATCHES_HELD_ONLY
-check broken mutex.pml 'WOKEN set although it is reserved' "${three[@]}" -DWOKEN_THOUGH_RESERVED
+check lost mutex.pml 'the one that was woken takes it and forgets the others' "${three[@]}" -DFORGETS_THE_OTHERS
+check lost mutex.pml 'who had reserved it takes PARKED off' "${three_twice[@]}" -DRESERVED_TAKES_PARKED_OFF
+check lost mutex.pml 'a waiter that watches HELD and not PARKED' "${three[@]}" -DWATCHES_HELD_ONLY
 check lost mutex.pml 'reserved, and another one is woken' "${three[@]}" -DWAKES_ANYBODY
 check lost mutex.pml 'the late wake forgets whom it is reserved for' "${three[@]}" -DLATE_WAKES_THE_WORD_ONLY
-check lost mutex.pml 'who gives up keeps what it reserved' "${two_twice[@]}" -DTIMED -DKEEPS_WHAT_IT_RESERVED
+check lost mutex.pml 'who gives up keeps what it reserved' "${two_thrice[@]}" -DTIMED -DKEEPS_WHAT_IT_RESERVED
 
 echo '# doorbell'
 check holds doorbell.pml 'two ringers, two rings each'

@@ -14,16 +14,19 @@
 
 #define FIRST_NAPS 5
 #define FIRST_NAP_NS 20000
-#define FOLLOW_SHIFT 5 /* a sample moves a figure by 1/2^5 of it */
+#define FOLLOW_SHIFT 5 /* a sample moves a figure by 1/2^5 of it, */
+#define FIRST_SHIFT 3  /* the first few by more */
 #define WATCH_LATENCY_NS 100
+
+/*
+ * Until a park has been seen its CPU time is known to be below a nap's, which sets a timer as well: in a VM
+ * ten times dearer than all the rest. A site guesses low: one that takes parks to be dear does
+ * not park, and would never find out.
+ */
+#define UNSEEN_PART 4
 #define LEAST_NS 200 /* less than entering the kernel takes: not believed */
 
-static struct evidence {
-    uint32_t late, late_off; /* a nap's lateness, and the mean distance from it */
-    uint32_t woken;          /* from an unpark to its waiter's running */
-    uint32_t cpu;            /* CPU time of one sleep */
-} seen;
-
+static struct xsc_evidence everywhere;
 static struct xsc_costs in_force;
 static uint32_t changes;
 
@@ -82,33 +85,40 @@ uint32_t xsc_preferred_weight(void)
 /* ------------------------------------------------------------------------- evidence ---- */
 
 /*
- * Towards the samples' median, a step a sample: means follow the preemptions, which are other
+ * Towards the samples' median, a step a sample at most: means follow the preemptions, which are other
  * people's. Two threads at once may lose one's sample, no more.
  */
-static void follow(uint32_t *figure, uint64_t sample)
+static void follow(struct xsc_figure *f, uint64_t sample)
 {
-    const uint32_t now = get(figure), step = (now >> FOLLOW_SHIFT) + 1;
+    const uint32_t now = get(&f->ns), seen = get(&f->seen);
+    const uint32_t shift = FIRST_SHIFT + seen / 8, step = (now >> shift) + 1;
+    const uint64_t far = sample > now ? sample - now : now - sample;
+    const uint32_t by = far < step ? (uint32_t)far : step;
 
-    set(figure, sample > now ? (now < XSC_COST_MAX ? now + step : now)
-                             : (sample < now && now > step ? now - step : now));
+    if (shift < FOLLOW_SHIFT) {
+        set(&f->seen, seen + 1);
+    }
+    if (sample < now) {
+        set(&f->ns, now - by);
+    } else if (now < XSC_COST_MAX) {
+        set(&f->ns, now + by);
+    }
 }
 
-void xsc_costs_nap(uint64_t late_ns)
+static void saw(struct xsc_evidence *e, enum xsc_evidence_of what, uint64_t ns)
 {
-    const uint32_t mean = get(&seen.late);
+    if (what == XSC_NAP_LATE) {
+        const uint32_t mean = get(&e->of[XSC_NAP_LATE].ns);
 
-    follow(&seen.late_off, late_ns > mean ? late_ns - mean : mean - late_ns);
-    follow(&seen.late, late_ns);
+        follow(&e->of[XSC_NAP_LATE_OFF], ns > mean ? ns - mean : mean - ns);
+    }
+    follow(&e->of[what], ns);
 }
 
-void xsc_costs_woken(uint64_t latency_ns)
+void xsc_costs_saw(struct xsc_evidence *site, enum xsc_evidence_of what, uint64_t ns)
 {
-    follow(&seen.woken, latency_ns);
-}
-
-void xsc_costs_cpu(uint64_t cpu_ns)
-{
-    follow(&seen.cpu, cpu_ns);
+    saw(&everywhere, what, ns);
+    saw(site, what, ns);
 }
 
 static void sort(uint64_t *v, int n)
@@ -154,11 +164,13 @@ static void measure(void)
         off[i] = late[i] > middle ? late[i] - middle : middle - late[i];
     }
     sort(off, FIRST_NAPS);
-    set(&seen.late, bounded(late[FIRST_NAPS / 2]));
-    set(&seen.late_off, bounded(off[FIRST_NAPS / 2]));
-    set(&seen.woken,
-        bounded(late[FIRST_NAPS / 2])); /* a timer's wake-up, until we see a writer's */
-    set(&seen.cpu, bounded(cpu[FIRST_NAPS / 2]));
+    const uint64_t late_ns = late[FIRST_NAPS / 2], cpu_ns = cpu[FIRST_NAPS / 2];
+
+    set(&everywhere.of[XSC_NAP_LATE].ns, bounded(late_ns));
+    set(&everywhere.of[XSC_NAP_LATE_OFF].ns, bounded(off[FIRST_NAPS / 2]));
+    set(&everywhere.of[XSC_NAP_CPU].ns, bounded(cpu_ns));
+    set(&everywhere.of[XSC_WOKEN].ns, bounded(late_ns));   /* a timer's, until we see a writer's */
+    set(&everywhere.of[XSC_PARK_CPU].ns, bounded(cpu_ns)); /* at most */
 }
 
 /* ------------------------------------------------------------------------- in force ---- */
@@ -167,61 +179,95 @@ static void measure(void)
  * An evenly spread lateness has its mean distance from the mean at a quarter of the spread, and
  * its least at half the spread below the mean.
  */
-static struct xsc_costs as_seen(void)
+static struct xsc_costs as_seen(const struct xsc_evidence *e, uint32_t doze_ns, uint32_t weight)
 {
-    const uint32_t late = get(&seen.late), off = get(&seen.late_off), cpu = get(&seen.cpu);
+    const uint32_t late = get(&e->of[XSC_NAP_LATE].ns), off = get(&e->of[XSC_NAP_LATE_OFF].ns);
     const uint32_t half = 2 * off < late / 2 ? 2 * off : late / 2;
 
     return (struct xsc_costs){
         .watch_latency_ns = WATCH_LATENCY_NS,
-        .park_cpu_ns = bounded(cpu),
-        .park_latency_ns = bounded(get(&seen.woken)),
-        .nap_cpu_ns = bounded(cpu),
+        .park_cpu_ns = bounded(get(&e->of[XSC_PARK_CPU].ns)),
+        .park_latency_ns = bounded(get(&e->of[XSC_WOKEN].ns)),
+        .nap_cpu_ns = bounded(get(&e->of[XSC_NAP_CPU].ns)),
         .nap_latency_ns = late - half,
         .nap_jitter_ns = 2 * half,
+        .doze_ns = doze_ns,
+        .weight = weight,
     };
 }
 
-/* By more than half, and by more than a clock reading or two: all plans are made anew then. */
+/* By more than a quarter, and by more than a clock reading or two: plans are made anew then. */
 static bool moved(uint32_t a, uint32_t b)
 {
     const uint32_t far = a > b ? a - b : b - a;
 
-    return far > 500 && far > b / 2;
+    return far > 500 && far > b / 4;
 }
 
-static void put_in_force(const struct xsc_costs *c)
+static void store(struct xsc_costs *to, const struct xsc_costs *c)
 {
-    set(&in_force.watch_latency_ns, c->watch_latency_ns);
-    set(&in_force.park_cpu_ns, c->park_cpu_ns);
-    set(&in_force.park_latency_ns, c->park_latency_ns);
-    set(&in_force.nap_cpu_ns, c->nap_cpu_ns);
-    set(&in_force.nap_latency_ns, c->nap_latency_ns);
-    set(&in_force.nap_jitter_ns, c->nap_jitter_ns);
-    set(&in_force.doze_ns, c->doze_ns);
-    set(&in_force.weight, c->weight);
-    __atomic_store_n(&changes, changes + 1, __ATOMIC_RELEASE);
+    set(&to->watch_latency_ns, c->watch_latency_ns);
+    set(&to->park_cpu_ns, c->park_cpu_ns);
+    set(&to->park_latency_ns, c->park_latency_ns);
+    set(&to->nap_cpu_ns, c->nap_cpu_ns);
+    set(&to->nap_latency_ns, c->nap_latency_ns);
+    set(&to->nap_jitter_ns, c->nap_jitter_ns);
+    set(&to->doze_ns, c->doze_ns);
+    set(&to->weight, c->weight);
+}
+
+struct xsc_costs xsc_costs_load(const struct xsc_costs *c)
+{
+    return (struct xsc_costs){
+        get(&c->watch_latency_ns), get(&c->park_cpu_ns),    get(&c->park_latency_ns),
+        get(&c->nap_cpu_ns),       get(&c->nap_latency_ns), get(&c->nap_jitter_ns),
+        get(&c->doze_ns),          get(&c->weight),
+    };
+}
+
+/* True: the evidence is far from what was in force, and now it is in force. */
+static bool take_over(const struct xsc_evidence *e, struct xsc_costs *old)
+{
+    const struct xsc_costs new = as_seen(e, old->doze_ns, old->weight);
+
+    if (!moved(new.park_cpu_ns, old->park_cpu_ns) && !moved(new.nap_cpu_ns, old->nap_cpu_ns) &&
+        !moved(new.park_latency_ns, old->park_latency_ns) &&
+        !moved(new.nap_latency_ns + new.nap_jitter_ns / 2,
+               old->nap_latency_ns + old->nap_jitter_ns / 2)) {
+        return false;
+    }
+    store(old, &new);
+    return true;
 }
 
 void xsc_costs_refresh(void)
 {
-    struct xsc_costs new;
-
     if (!get(&changes)) {
         measure();
-        new = as_seen();
-        new.weight = xsc_preferred_weight();
-        put_in_force(&new);
+        const struct xsc_costs first = as_seen(&everywhere, 0, xsc_preferred_weight());
+
+        store(&in_force, &first);
+    } else if (!take_over(&everywhere, &in_force)) {
         return;
     }
-    new = as_seen();
-    new.weight = in_force.weight;
-    if (moved(new.park_cpu_ns, in_force.park_cpu_ns) ||
-        moved(new.park_latency_ns, in_force.park_latency_ns) ||
-        moved(new.nap_latency_ns + new.nap_jitter_ns / 2,
-              in_force.nap_latency_ns + in_force.nap_jitter_ns / 2)) {
-        put_in_force(&new);
+    __atomic_store_n(&changes, changes + 1, __ATOMIC_RELEASE);
+}
+
+bool xsc_costs_settle(struct xsc_evidence *site, uint32_t doze_ns, struct xsc_costs *c)
+{
+    if (c->weight) {
+        return take_over(site, c);
     }
+    for (int i = 0; i < XSC_EVIDENCE; i++) {
+        set(&site->of[i].ns, get(&everywhere.of[i].ns));
+    }
+    if (!get(&everywhere.of[XSC_PARK_CPU].seen)) {
+        set(&site->of[XSC_PARK_CPU].ns, get(&everywhere.of[XSC_NAP_CPU].ns) / UNSEEN_PART);
+    }
+    const struct xsc_costs first = as_seen(site, doze_ns, get(&in_force.weight));
+
+    store(c, &first);
+    return true;
 }
 
 uint32_t xsc_costs_read(struct xsc_costs *costs)
@@ -229,15 +275,6 @@ uint32_t xsc_costs_read(struct xsc_costs *costs)
     static const struct xsc_costs until_measured = XSC_COSTS_VM;
     const uint32_t n = __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
 
-    if (!n) {
-        *costs = until_measured;
-        return 0;
-    }
-    *costs = (struct xsc_costs){
-        get(&in_force.watch_latency_ns), get(&in_force.park_cpu_ns),
-        get(&in_force.park_latency_ns),  get(&in_force.nap_cpu_ns),
-        get(&in_force.nap_latency_ns),   get(&in_force.nap_jitter_ns),
-        get(&in_force.doze_ns),          get(&in_force.weight),
-    };
+    *costs = n ? xsc_costs_load(&in_force) : until_measured;
     return n;
 }

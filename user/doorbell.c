@@ -105,7 +105,7 @@ static int bell_enter(struct xsc_doorbell *b)
 }
 
 /* A signal ends xsc_poll_wait(), but not this. */
-static bool heard(const struct xsc_poll *set, uint64_t until_ns)
+static bool heard(struct xsc_poll *set, uint64_t until_ns)
 {
     do {
         if (xsc_poll_wait(set, until_ns) >= 0) {
@@ -170,7 +170,7 @@ static void record(struct xsc_doorbell *b, uint64_t ns)
 }
 
 /* One ring; *why is why not. */
-static int ring_and_hear(struct xsc_doorbell *b, const struct xsc_poll *set, enum reason *why)
+static int ring_and_hear(struct xsc_doorbell *b, struct xsc_poll *set, enum reason *why)
 {
     const uint64_t start_ns = xsc_port_now_ns();
     const int err = xsc_bell_ring(b->fd, b->device, 0);

@@ -142,8 +142,9 @@ int xsc_poll_remove(const struct xsc_poll *poll, int fd)
     return fd == poll->bell ? -EINVAL : control(poll, EPOLL_CTL_DEL, fd, 0);
 }
 
-void xsc_poll_ring(const struct xsc_poll *poll)
+void xsc_poll_ring(void *arg)
 {
+    const struct xsc_poll *poll = arg;
     const uint64_t one = 1;
     const int saved = errno;
 
@@ -159,8 +160,9 @@ static int milliseconds(uint64_t left_ns)
     return ms < LONGEST_MS ? (int)ms : LONGEST_MS;
 }
 
-int xsc_poll_wait(const struct xsc_poll *poll, uint64_t deadline_ns)
+int xsc_poll_wait(void *arg, uint64_t deadline_ns)
 {
+    const struct xsc_poll *poll = arg;
     static uint32_t coarse; /* no epoll_pwait2() here */
     const int saved = errno;
     const uint64_t now_ns = deadline_ns ? xsc_port_now_ns() : 0;

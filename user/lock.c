@@ -2,31 +2,45 @@
 /*
  * The two locks that are first come, first served. The public side is xsc/lock.h.
  *
+ * THE QUEUE LOCK'S WORD. Its lowest byte is HELD; the rest is the last of those who wait, or 0, and
+ * then a word of 0 is taken by one exchange and given back by storing 0 to the byte: no node is
+ * touched. Else whoever comes puts itself last. The first in line watches HELD; it takes the lock
+ * by storing 1 to the byte (or, if it is the last, too, by an exchange that empties the line), and
+ * tells the one behind it that it is first now: so that one is awake and watching when HELD goes.
+ *
  * WHY THEY EXCLUDE. Ticket: each ticket is given out once (until 65536 are waiting), and only the
- * thread whose ticket the owner's half shows is in; only it moves that half on. Queue: each node
- * but the first is told its turn by the one before it, once, and only at that one's unlock.
+ * thread whose ticket the owner's half shows is in; only it moves that half on. Queue: while there
+ * is a line nobody but the first in it sets HELD, for all others need a word of 0. Each node but
+ * the first of a line is told its turn once, by the one before it, when that one has set HELD: so
+ * there is one first at a time, and it sees HELD until that owner has left. A line that is empty
+ * had its last one leave it by the exchange that also sets HELD.
  *
  * WHY NOBODY IS FORGOTTEN. Ticket: the waiter watches the half that the unlock stores to, so this
- * is a wait for a word, and core/wait.c has the argument. Queue: whoever took the tail from
+ * is a wait for a word, and core/wait.c has the argument. Queue: whoever has put itself behind
  * `before` has not left before it has stored before->next, and `before`, if its attempt to
- * empty the queue fails, waits for that store: it is on its way. Then it stores turn and
- * unparks, and user/park.c has the argument.
+ * empty the line fails, waits for that store: it is on its way. Then it stores turn and
+ * unparks, as the unlock does after its store to HELD; user/park.c has the argument.
  *
- * ORDER. The exchange of the tail is acquire and release: it publishes the node's fields for the
- * one that comes behind, and acquires what an unlock released that emptied the queue. The turn is
- * stored with release and waited for with acquire.
+ * ORDER. The exchange of the word is acquire and release: it publishes the node's fields for the
+ * one that comes behind. HELD is stored with release by the unlock, and acquired by who takes it:
+ * by its exchange, or by the load that ended its wait. The turn is stored with release after the 1
+ * in HELD and waited for with acquire, so the next one can't see the 0 from before it.
  *
- * THE NEXT ONE'S NODE may be gone (it was on a stack) as soon as its turn is stored. The unpark
- * after that uses the address only.
+ * TWO SIZES. HELD is stored to as a byte of a word that others change: user/mutex.c has the
+ * sources.
+ *
+ * THE NEXT ONE'S NODE may be gone (it was on a stack) as soon as its turn is stored, and so may the
+ * lock after its unlock's store. The unparks after that use the address only.
  *
  * TOO MANY THREADS. First come, first served is bad where there are more threads than CPUs: the one
- * whose turn it is may be waiting for the CPU on which another watches for its own turn. So
- * waiters that have outlasted the tight spin are counted, in the process, and where there are as
- * many as CPUs, none is left for the owner: then they give up the CPU between two looks. One for
- * whom that has not helped parks, if it waits in a queue: it has a word of its own that its
- * predecessor unparks. For a ticket lock all would have to be woken for one to go on, so there the
- * waiter goes on yielding. Of other processes nothing is known: a ticket's waiter yields every 20 us
- * in any case, which costs about a hundredth of its time, for the owner may have lost this very CPU.
+ * whose turn it is may be waiting for the CPU on which another watches for its own turn. So waiters
+ * that have outlasted the tight spin are counted, in the process, and where there are as many as
+ * CPUs, none is left for the owner: then they give up the CPU between two looks (and who comes to
+ * such a crowd does so at once). One for whom that has not helped parks, if it waits in a queue: it
+ * has a word of its own that its predecessor unparks, or is first and unparked by the unlock. For a
+ * ticket lock all would have to be woken for one to go on, so there the waiter goes on yielding. Of
+ * other processes nothing is known: a ticket's waiter yields every 20 us in any case, which costs
+ * about a hundredth of its time, for the owner may have lost this very CPU.
  */
 #include <xsc/lock.h>
 
@@ -48,6 +62,7 @@ _Static_assert(!(ANY_TRAIT & XSC_NEEDS_WAKE) || XSC_UNLOCK_EVENT,
 _Static_assert((ANY_TRAIT & XSC_NEEDS_WAKE) || !XSC_UNLOCK_EVENT,
                "xsc/lock.h: unlock makes an event that no mechanism needs");
 #endif
+_Static_assert(_Alignof(struct xsc_queue_node) > UINT8_MAX, "HELD has a byte of its own");
 _Static_assert(sizeof(struct xsc_ticket) == 4 && sizeof(struct xsc_queue) == sizeof(void *),
                "the sizes that xsc/lock.h promises");
 
@@ -81,7 +96,7 @@ static void wait_for_turn(const struct xsc_watch *w, bool parks)
     uint32_t yields = 0;
     bool met = false;
 
-    if (xsc_core_spin(&xsc_library, w, &spun_ns)) {
+    if (!too_many() && xsc_core_spin(&xsc_library, w, &spun_ns)) {
         return;
     }
     (void)xsc_library_ready();
@@ -112,15 +127,7 @@ void xsc_ticket_lock_slow(struct xsc_ticket *t, uint16_t mine)
     wait_for_turn(&w, false);
 }
 
-void xsc_queue_lock_slow(struct xsc_queue_node *before, struct xsc_queue_node *node)
-{
-    const struct xsc_watch w = {&node->turn, 0, UINT32_MAX, sizeof(node->turn), XSC_UNTIL_NOT};
-
-    __atomic_store_n(&before->next, node, __ATOMIC_RELEASE);
-    wait_for_turn(&w, true);
-}
-
-/* Between its exchange of the tail and its store of our next the one behind us may lose its CPU. */
+/* Between its exchange of the word and its store of our next the one behind us may lose its CPU. */
 static struct xsc_queue_node *next_of(const struct xsc_queue_node *node)
 {
     struct xsc_queue_node *next;
@@ -135,11 +142,47 @@ static struct xsc_queue_node *next_of(const struct xsc_queue_node *node)
     return next;
 }
 
-void xsc_queue_unlock_slow(struct xsc_queue_node *node)
+static void pass_turn(const struct xsc_queue_node *node)
 {
     uint32_t *turn = &next_of(node)->turn;
 
     __atomic_store_n(turn, 1, __ATOMIC_RELEASE);
     XSC_UNLOCK_SEND_EVENT_();
     xsc_unpark_one(turn);
+}
+
+void xsc_queue_lock_slow(struct xsc_queue *q, struct xsc_queue_node *node)
+{
+    uint8_t *held = (uint8_t *)&q->word + XSC_QUEUE_HELD_BYTE;
+    const struct xsc_watch turn = {&node->turn, 0, UINT32_MAX, sizeof(node->turn), XSC_UNTIL_NOT};
+    const struct xsc_watch gone = {held, 0, UINT8_MAX, sizeof(*held), XSC_UNTIL_EQUAL};
+    uintptr_t was = __atomic_load_n(&q->word, __ATOMIC_RELAXED), last = (uintptr_t)node;
+
+    __atomic_store_n(&node->next, NULL, __ATOMIC_RELAXED);
+    __atomic_store_n(&node->turn, 0, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&q->word, &was,
+                                        was ? last | (was & XSC_QUEUE_HELD) : XSC_QUEUE_HELD, true,
+                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+    }
+    if (!was) {
+        return;
+    }
+    struct xsc_queue_node *before = (struct xsc_queue_node *)(was & ~XSC_QUEUE_HELD);
+
+    if (before) {
+        __atomic_store_n(&before->next, node, __ATOMIC_RELEASE);
+        wait_for_turn(&turn, true);
+    }
+    wait_for_turn(&gone, true);
+    if (__atomic_load_n(&q->word, __ATOMIC_RELAXED) == last &&
+        __atomic_compare_exchange_n(&q->word, &last, XSC_QUEUE_HELD, false, __ATOMIC_ACQUIRE,
+                                    __ATOMIC_RELAXED)) {
+        return;
+    }
+#if defined(XSC_WHOLE_WORDS_)
+    __atomic_fetch_or(&q->word, XSC_QUEUE_HELD, __ATOMIC_ACQUIRE);
+#else
+    __atomic_store_n(held, 1, __ATOMIC_RELAXED);
+#endif
+    pass_turn(node);
 }

@@ -2,56 +2,56 @@
 /*
  * The mutex. The public side is xsc/lock.h; parking and its arguments are in user/park.c.
  *
- * THE WORD. HELD, a byte of its own. RESERVED: free or not, it goes to the one that set this bit.
- * WOKEN: see below. Nobody is in a queue of ours: who waits watches and then parks, for the word.
+ * THE WORD. HELD, a byte of its own. PARKED: somebody may be asleep, an unlock is to wake one.
+ * RESERVED: free or not, it goes to the one that set this bit. Nobody is in a queue of ours: who
+ * waits watches and then parks, for the word.
  *
  *     owner, nobody parked                 waiter
  *     U1  xsc_parked[b] is QUIET           L1  not HELD, not RESERVED: take it (atomic)
- *     U2  store HELD = 0                   L2  else WOKEN off the word, if it is on (atomic)
+ *     U2  store HELD = 0                   L2  else PARKED on, if it is off (atomic)
  *     U3  xsc_parked[b] is QUIET: done     L3  park until the word's bits are not those of L2
  *         else wake one (by address)       L4  back to L1
  *
  *     owner, somebody perhaps parked
- *     S1  HELD off, WOKEN on unless RESERVED (atomic)
- *     S2  WOKEN was off or RESERVED: wake one
+ *     S1  HELD and PARKED off (atomic)
+ *     S2  PARKED was on: wake one
  *
- * WHY NO WAKE-UP IS LOST. A waiter is lost if it sleeps in L3 while the lock is free, and nobody is
- * bound to wake it or to take the lock and unlock it (which wakes one in its turn). Let it have
- * seen the lock held in L2. Every unlock after that either
- * - is U2, U3: what park and unpark promise: U3 sees the waiter, or it sees the store;
- * - is S1, S2 with a wake: the same, for S1 is a store to the word. It wakes this waiter or
- *   another, or finds none asleep: then whoever was about to sleep finds the bits changed;
- * - is S1, having found WOKEN, without a wake. So it is to be shown that WOKEN on the word means
- *   that somebody will come to L1 who is not there yet, or is on its way from there to L2. It is
- *   set by S1 only, together with the release. The wake of S2 that follows brings a sleeper to L1:
- *   the bits are not those that it parked with, since nobody parks with WOKEN among them. Finds S2
- *   no sleeper (they share a bucket with another word, or are about to sleep), then those about to
- *   sleep do not, as above. If there is nobody at all, WOKEN stays and means nothing, until the
- *   next waiter, in L2, takes it off before it parks. Because L2 is atomic and sees the lock held,
- *   the owner's S1 comes later, finds no WOKEN and wakes. (An L2 that finds the lock free goes to
- *   L1.)
- * L2 may take off a WOKEN that was meant for another, who is still on its way: then one more is
- * woken than need be. A lock taken in L1 by one who has parked takes WOKEN off, too: this is the
- * one, or as good.
+ * WHY NO WAKE-UP IS LOST. A waiter is lost if it sleeps in L3 and nobody is bound to wake it. It is
+ * bound to be woken as long as PARKED is on: by the S2 of the next unlock, and there is one, for
+ * the lock is held, or there is one on its way to L1 who will take it. So it is to be shown that
+ * where PARKED is off, or the lock is free, either nobody sleeps or somebody awake is on its way to
+ * L1, and that who gets there puts PARKED back on while others sleep.
+ * - U2 leaves PARKED alone. U3 is what park and unpark promise: it sees a sleeper and wakes one,
+ *   or who is about to sleep sees the store.
+ * - S1, S2: the same, for S1 is a store to the word. It wakes one, who then is on its way, or finds
+ *   none asleep: then whoever was about to sleep finds the bits changed, and is on its way.
+ * - Who is on its way takes the lock (L1), and puts PARKED on if it has parked and others are
+ *   parked
+ *   still: those who slept before it was woken are counted in xsc_parked[] since before they slept,
+ *   and it was woken by one who went through the kernel's lock after them. Or it does not (L2), and
+ *   PARKED goes on.
+ * PARKED is taken off in L1, too, where nobody is parked: else one that U2 has left would keep
+ * everybody from the inline part for ever. However old that look at xsc_parked[] is, this is safe:
+ * the lock was free and not reserved, and so those who sleep have somebody on its way. Who had it
+ * reserved leaves PARKED on, because nobody else need be on its way then.
  *
- * WHY WOKEN. Without it every unlock wakes one as long as anybody is parked, and with an owner
- * that comes back at once each of them finds the lock taken and parks again: all the system
- * calls of a hand-over and none of the progress.
+ * WHY AN OWNER THAT COMES BACK IS QUICK. Between the wake and the one that was woken lie tens of
+ * microseconds. Meanwhile the word says nothing of it: locked and unlocked it is 0 and HELD, and
+ * either way is one atomic operation, inline, though others are parked. An unlock makes one system
+ * call for each waiter that goes to sleep, and not one for each unlock.
  *
  * NOBODY STARVES. Whoever runs may take a free lock: waiting for a sleeper to wake would leave it
  * idle for tens of microseconds at every hand-over, and soon all would be asleep in a convoy. But
  * who has waited for PATIENCE_NS sets RESERVED, which L1 of others, the inline lock and trylock
  * respect. One at a time; it watches the byte HELD, and parks at that byte's address, so that S2
- * can wake it and no other. (WOKEN and RESERVED are never on together: L2 sets the one as it takes
- * the other off, S1 sets WOKEN only where it finds no RESERVED.) U3 can't know: it wakes one of
- * each. RESERVED is set while HELD is on (atomic), so the owner's unlock is later; it is taken off
- * by the one that set it, as it takes the lock, or gives up while it is held: then that owner's
- * unlock wakes one of the others. Who parks while it is reserved and free is woken by the unlock of
- * the one it is reserved for.
+ * can wake it and no other: then S1 leaves PARKED as it is, for the unlock that comes after. U3
+ * can't know: it wakes one of each. RESERVED is set while HELD is on (atomic), so the owner's
+ * unlock is later; it is taken off by the one that set it, as it takes the lock, or gives up while
+ * it is held. Who parks while it is reserved is woken by the unlock of the one it is reserved for.
  *
  * TIMEOUTS. Who gives up may have been the one woken. But a park that ends at its deadline looks
- * once more, finds WOKEN, and so is no timeout: it comes to L1 and L2 first, which take the lock or
- * take WOKEN off. After that nothing is meant for it any more but what it has reserved.
+ * once more, and finds other bits than its own, and so is no timeout: it comes to L1 and L2 first,
+ * which take the lock or put PARKED on. Unless another has put PARKED on before: then it is on.
  *
  * NOTHING IS TOUCHED AFTER U2 AND S1, so the next owner may free the memory.
  *
@@ -67,9 +67,10 @@
 #include "core/watch.h"
 #include "user/barrier.h"
 #include "user/library.h"
+#include "user/park.h"
 
 _Static_assert(sizeof(struct xsc_mutex) == 4, "what xsc/lock.h promises");
-_Static_assert(!(XSC_MUTEX_HELD & (XSC_MUTEX_WOKEN | XSC_MUTEX_RESERVED)), "a byte of its own");
+_Static_assert(!(XSC_MUTEX_HELD & (XSC_MUTEX_PARKED | XSC_MUTEX_RESERVED)), "a byte of its own");
 
 /* C99 inline: these make the external definitions, for callers that can't inline. */
 extern inline void xsc_mutex_lock(struct xsc_mutex *m);
@@ -82,7 +83,7 @@ extern inline void xsc_mutex_unlock(struct xsc_mutex *m);
 #define FIRST_PAUSE 2         /* each twice as far from the last: hints between them */
 #define SOMEBODY 2u           /* in xsc_parked[]: one who is parked */
 
-#define FLAGS (XSC_MUTEX_HELD | XSC_MUTEX_WOKEN | XSC_MUTEX_RESERVED)
+#define FLAGS (XSC_MUTEX_HELD | XSC_MUTEX_PARKED | XSC_MUTEX_RESERVED)
 
 /* One who waits. */
 struct contender {
@@ -93,7 +94,7 @@ struct contender {
 
 static bool change(struct xsc_mutex *m, uint32_t *was, uint32_t to)
 {
-    return __atomic_compare_exchange_n(&m->word, was, to, false, __ATOMIC_ACQUIRE,
+    return __atomic_compare_exchange_n(&m->word, was, to, false, __ATOMIC_SEQ_CST,
                                        __ATOMIC_RELAXED);
 }
 
@@ -102,18 +103,22 @@ static bool may_take(const struct contender *c, uint32_t was)
     return !(was & XSC_MUTEX_HELD) && (c->reserved || !(was & XSC_MUTEX_RESERVED));
 }
 
-/* L1. A WOKEN that nobody is left to be meant by goes, too. */
+/* L1. */
 static bool take(const struct contender *c, uint32_t *was)
 {
     const uint32_t *parked = &xsc_parked[xsc_park_bucket(c->m)];
 
     while (may_take(c, *was)) {
+        const bool others = __atomic_load_n(parked, __ATOMIC_RELAXED) >= SOMEBODY;
         uint32_t to = *was | XSC_MUTEX_HELD;
 
         if (c->reserved) {
             to &= ~XSC_MUTEX_RESERVED;
-        } else if (c->parked || __atomic_load_n(parked, __ATOMIC_RELAXED) < SOMEBODY) {
-            to &= ~XSC_MUTEX_WOKEN;
+        } else if (!others) {
+            to &= ~XSC_MUTEX_PARKED;
+        }
+        if (others && c->parked) {
+            to |= XSC_MUTEX_PARKED;
         }
         if (change(c->m, was, to)) {
             return true;
@@ -149,7 +154,7 @@ static bool settle(struct contender *c, uint32_t *bits)
             return true;
         }
         const bool reserves = starved && !(was & XSC_MUTEX_RESERVED);
-        const uint32_t to = (was & ~XSC_MUTEX_WOKEN) | (reserves ? XSC_MUTEX_RESERVED : 0);
+        const uint32_t to = was | (c->reserved || reserves ? XSC_MUTEX_RESERVED : XSC_MUTEX_PARKED);
 
         if (to == was || change(c->m, &was, to)) {
             c->reserved |= reserves;
@@ -199,7 +204,7 @@ static uint64_t deadline_after(uint64_t timeout_ns)
     return timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns : XSC_FOREVER;
 }
 
-/* Free, but for a WOKEN that keeps the inline part from taking it: no clock, no pause. */
+/* Free, but for a PARKED that keeps the inline part from taking it: no clock, no pause. */
 int xsc_mutex_lock_slow(struct xsc_mutex *m, uint64_t timeout_ns)
 {
     struct contender c = {.m = m};
@@ -230,22 +235,18 @@ int xsc_mutex_lock_slow(struct xsc_mutex *m, uint64_t timeout_ns)
 void xsc_mutex_unlock_slow(struct xsc_mutex *m)
 {
     const volatile uint8_t *held = (const uint8_t *)&m->word + XSC_MUTEX_HELD_BYTE;
-    const bool somebody = __atomic_load_n(&xsc_parked[xsc_park_bucket(m)], __ATOMIC_RELAXED) >=
-                          SOMEBODY;
-    uint32_t was = __atomic_load_n(&m->word, __ATOMIC_RELAXED), to;
+    uint32_t was = __atomic_load_n(&m->word, __ATOMIC_RELAXED), gone;
 
     do { /* S1 */
-        to = was & ~XSC_MUTEX_HELD;
-        if (somebody && !(was & XSC_MUTEX_RESERVED)) {
-            to |= XSC_MUTEX_WOKEN;
-        }
-    } while (
-        !__atomic_compare_exchange_n(&m->word, &was, to, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+        gone = XSC_MUTEX_HELD | (was & XSC_MUTEX_RESERVED ? 0 : XSC_MUTEX_PARKED);
+    } while (!change(m, &was, was & ~gone));
     XSC_UNLOCK_SEND_EVENT_();
     if (was & XSC_MUTEX_RESERVED) { /* S2 */
         xsc_unpark_slow(held, 1);
-    } else if (!(was & XSC_MUTEX_WOKEN)) {
+    } else if (was & XSC_MUTEX_PARKED) {
         xsc_unpark_slow(m, 1);
+    } else {
+        xsc_park_fenced(xsc_park_bucket(m));
     }
 }
 

@@ -57,14 +57,14 @@ int xsc_poll_remove(const struct xsc_poll *poll, int fd)
     return -ENOTSUP;
 }
 
-void xsc_poll_ring(const struct xsc_poll *poll)
+void xsc_poll_ring(void *arg)
 {
-    (void)poll;
+    (void)arg;
 }
 
-int xsc_poll_wait(const struct xsc_poll *poll, uint64_t deadline_ns)
+int xsc_poll_wait(void *arg, uint64_t deadline_ns)
 {
-    (void)poll;
+    (void)arg;
     (void)deadline_ns;
     return -1;
 }

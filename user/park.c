@@ -321,7 +321,7 @@ static bool reach_writers(uint32_t b, uint32_t before)
 /* A writer has fenced, and nobody is parked: R3 and R4, when that has cost enough. */
 static _Thread_local uint32_t fences;
 
-static void fenced_for_nothing(uint32_t b)
+void xsc_park_fenced(uint32_t b)
 {
     uint32_t fenced = 1;
 
@@ -420,7 +420,7 @@ static bool unpark(const volatile void *word, uint32_t count)
     const uint32_t b = xsc_park_bucket(word);
 
     if (xsc_fence_load(&xsc_parked[b]) < PARKED_ONE) { /* W3 */
-        fenced_for_nothing(b);
+        xsc_park_fenced(b);
         return false;
     }
     xsc_wake_counted(futex_of(word), futex_bit(word), count, false); /* W4 */

@@ -12,8 +12,9 @@
 typedef bool xsc_sleep_fn(void *arg, uint64_t deadline_ns);
 
 /*
- * Waits for w as the plan of its site says, or of the caller's own (user/watch_then.c): watches, and calls sleep(arg) once or
- * twice. w must be valid. Counts the wait. Returns 0 or -ETIMEDOUT, by the watch or by sleep().
+ * Waits for w as the plan of its site says, or of the caller's own (user/watch_then.c): watches, and
+ * calls sleep(arg) once or twice. sleep NULL: nobody will wake it, so it naps instead. w must be
+ * valid. Counts the wait. Returns 0 or -ETIMEDOUT, by the watch or by sleep().
  */
 struct xsc_site;
 int xsc_watch_then(const struct xsc_watch *w, struct xsc_site *own, uint64_t timeout_ns,
@@ -37,6 +38,9 @@ int xsc_park_told(struct xsc_site *site, const struct xsc_watch *watch, uint64_t
 
 /* xsc_unpark_all(), which tells whether it entered the kernel. */
 bool xsc_unpark_told(const volatile void *word);
+
+/* A writer has fenced for that bucket, and nobody was parked. */
+void xsc_park_fenced(uint32_t b);
 
 #define XSC_LOOK_SHARED_NS 1000000000u /* a waker in another process may be killed */
 #define XSC_LOOK_REFUSED_NS 1000000u   /* no barrier: a writer may have missed us */

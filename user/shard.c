@@ -87,6 +87,10 @@
 
 #define LOOK_EVERY 256u /* messages, with descriptors attached */
 
+/* With descriptors: after so many watches in vain on end, one wait in so many watches. */
+#define IN_VAIN 4u
+#define AGAIN_EVERY 16u
+
 #define MESSAGE_MAX 65536u
 #define CAPACITY_MAX (1u << 24)
 #define LINE 64u /* a message and its seq in one, if they fit */
@@ -105,6 +109,7 @@ struct xsc_shard {
     size_t stride, size, memory;
     uint32_t devices;
     struct xsc_poll poll;
+    struct xsc_shard_ring ring; /* or what stands for the descriptors; wait NULL: neither */
 
     APART uint64_t tail; /* positions given out, and OPEN */
     APART uint32_t awake;
@@ -116,6 +121,7 @@ struct xsc_shard {
     APART uint64_t head;
     uint64_t parks, looks, ready;
     uint32_t unlooked; /* messages since the last look */
+    uint32_t vain;     /* waits since a watch saw a message */
     struct xsc_site site;
 
     APART uint32_t running;
@@ -158,12 +164,13 @@ static uint64_t left_until(uint64_t deadline_ns)
 }
 
 /* Watches for as long as leaving the CPU costs. */
-static bool watch_first(const struct xsc_watch *watch, uint64_t left_ns)
+static bool watch_first(const struct xsc_watch *watches, size_t n, uint64_t left_ns)
 {
     struct xsc_costs costs;
 
     xsc_costs_read(&costs);
-    return !xsc_wait_slow(watch, costs.park_latency_ns < left_ns ? costs.park_latency_ns : left_ns);
+    return xsc_wait_any(watches, n,
+                        costs.park_latency_ns < left_ns ? costs.park_latency_ns : left_ns) >= 0;
 }
 
 /* ------------------------------------------------------------------------ create, destroy ---- */
@@ -171,7 +178,8 @@ static bool watch_first(const struct xsc_watch *watch, uint64_t left_ns)
 static bool valid(const struct xsc_shard_config *c)
 {
     return c && c->size == sizeof(*c) && c->message_size && c->message_size <= MESSAGE_MAX &&
-           c->capacity && c->capacity <= CAPACITY_MAX && c->devices <= 1 && !c->reserved;
+           c->capacity && c->capacity <= CAPACITY_MAX && c->devices <= 1 && !c->reserved &&
+           (!c->ring || (!c->devices && c->ring->tail && c->ring->wait && c->ring->wake));
 }
 
 int xsc_shard_create(const struct xsc_shard_config *config, struct xsc_shard **shard)
@@ -199,6 +207,9 @@ int xsc_shard_create(const struct xsc_shard_config *config, struct xsc_shard **s
             xsc_shard_unmap(s, (size_t)memory);
             return err;
         }
+        s->ring = (struct xsc_shard_ring){NULL, xsc_poll_wait, xsc_poll_ring, &s->poll};
+    } else if (config->ring) {
+        s->ring = *config->ring;
     }
     s->cells = (char *)(s + 1);
     s->capacity = capacity;
@@ -255,7 +266,7 @@ static bool ring(struct xsc_shard *s)
         if (!(__atomic_fetch_and(&s->awake, ~ASLEEP, __ATOMIC_SEQ_CST) & ASLEEP)) {
             return false;
         }
-        xsc_poll_ring(&s->poll);
+        s->ring.wake(s->ring.arg);
         return true;
     }
     if (!(now & QUIET) && xsc_park_in_force() == XSC_PARK_ASYMMETRIC) {
@@ -266,7 +277,7 @@ static bool ring(struct xsc_shard *s)
 
 static void wake(struct xsc_shard *s, const struct cell *cell)
 {
-    if (s->devices ? ring(s) : xsc_unpark_told(&cell->seq)) {
+    if (s->ring.wait ? ring(s) : xsc_unpark_told(&cell->seq)) {
         __atomic_fetch_add(&s->wakes, 1, __ATOMIC_RELAXED);
     }
 }
@@ -362,7 +373,7 @@ int xsc_shard_send_for(struct xsc_shard *shard, const void *message, uint64_t ti
         if (!left_ns) {
             return -ETIMEDOUT;
         }
-        if (watch_first(&full, left_ns)) {
+        if (watch_first(&full, 1, left_ns)) {
             continue;
         }
         const uint32_t key = xsc_event_prepare(&shard->room);
@@ -405,8 +416,10 @@ static bool at_the_end(struct xsc_shard *s)
 static bool look(struct xsc_shard *s, int *fd)
 {
     s->unlooked = 0;
-    count(&s->looks);
-    *fd = xsc_poll_wait(&s->poll, 0);
+    if (s->devices) {
+        count(&s->looks);
+    }
+    *fd = s->ring.wait(s->ring.arg, 0);
     return *fd >= 0;
 }
 
@@ -417,20 +430,36 @@ static bool sleep_at_bell(struct xsc_shard *s, const struct xsc_watch *watch, ui
     bool reached = true;
 
     s->unlooked = 0;
-    count(&s->parks);
     xsc_barrier_decide(XSC_PARK_AUTO);
     if (__atomic_fetch_or(&s->awake, ASLEEP, __ATOMIC_SEQ_CST) & QUIET) {
         reached = xsc_barrier_heavy(false);
     } else {
         xsc_fence();
     }
+    count(&s->parks); /* who sees that sees ASLEEP */
     *fd = -1;
     if (!xsc_watch_met(watch)) {
-        *fd = xsc_poll_wait(
-            &s->poll, xsc_next_look(deadline_ns, reached ? XSC_FOREVER : XSC_LOOK_REFUSED_NS));
+        *fd = s->ring.wait(s->ring.arg,
+                           xsc_next_look(deadline_ns, reached ? XSC_FOREVER : XSC_LOOK_REFUSED_NS));
     }
     __atomic_fetch_and(&s->awake, ~ASLEEP, __ATOMIC_RELEASE);
     return *fd >= 0;
+}
+
+/* Not where messages come too rarely for that, or only descriptors, noticed when it is over. */
+static bool watch_if_worth_it(struct xsc_shard *s, const struct xsc_watch *watches,
+                              uint64_t left_ns)
+{
+    const uint32_t n = s->vain++;
+
+    if (n >= IN_VAIN && n % AGAIN_EVERY) {
+        return xsc_watch_met(watches);
+    }
+    if (!watch_first(watches, s->ring.tail ? 2 : 1, left_ns)) {
+        return false;
+    }
+    s->vain = 0;
+    return true;
 }
 
 /* For messages and descriptors. */
@@ -438,6 +467,7 @@ static int wait_for_both(struct xsc_shard *s, const struct xsc_watch *watch, voi
                          uint64_t timeout_ns)
 {
     const uint64_t deadline_ns = deadline_of(timeout_ns);
+    struct xsc_watch watches[2] = {*watch, XSC_WATCH(s->ring.tail, 0)};
 
     if (!timeout_ns && look(s, fd)) {
         return XSC_SHARD_DEVICE;
@@ -445,7 +475,15 @@ static int wait_for_both(struct xsc_shard *s, const struct xsc_watch *watch, voi
     for (;;) {
         const uint64_t left_ns = left_until(deadline_ns);
 
-        if (left_ns && !watch_first(watch, left_ns) && sleep_at_bell(s, watch, deadline_ns, fd)) {
+        if (s->ring
+                .tail) { /* what comes after this load is seen by the watch, before it by look() */
+            watches[1].value = __atomic_load_n(s->ring.tail, __ATOMIC_ACQUIRE);
+            if (look(s, fd)) {
+                return XSC_SHARD_DEVICE;
+            }
+        }
+        if (left_ns && !watch_if_worth_it(s, watches, left_ns) &&
+            sleep_at_bell(s, watch, deadline_ns, fd)) {
             return XSC_SHARD_DEVICE;
         }
         const int why = take(s, message);
@@ -464,7 +502,7 @@ static int wait_here(struct xsc_shard *s, void *message, int *fd, uint64_t timeo
     if (at_the_end(s)) {
         return XSC_SHARD_STOP;
     }
-    if (s->devices) {
+    if (s->ring.wait) {
         const int why = wait_for_both(s, &watch, message, fd, timeout_ns);
 
         if (why == XSC_SHARD_DEVICE) {
@@ -480,7 +518,7 @@ static int wait_here(struct xsc_shard *s, void *message, int *fd, uint64_t timeo
 
 int xsc_shard_yield(struct xsc_shard *shard, void *message, int *fd, uint64_t timeout_ns)
 {
-    if (!shard || !message || (shard->devices && !fd)) {
+    if (!shard || !message || (shard->ring.wait && !fd)) {
         return -EINVAL;
     }
     if (self != shard) {
@@ -489,7 +527,7 @@ int xsc_shard_yield(struct xsc_shard *shard, void *message, int *fd, uint64_t ti
     if (!shard->cells) {
         return -EPIPE;
     }
-    if (shard->devices && ++shard->unlooked >= LOOK_EVERY && look(shard, fd)) {
+    if (shard->ring.wait && ++shard->unlooked >= LOOK_EVERY && look(shard, fd)) {
         count(&shard->ready);
         return XSC_SHARD_DEVICE;
     }

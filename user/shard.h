@@ -31,13 +31,16 @@ void xsc_poll_close(const struct xsc_poll *poll);
 int xsc_poll_add(const struct xsc_poll *poll, int fd, uint32_t events);
 int xsc_poll_remove(const struct xsc_poll *poll, int fd);
 
-/* One system call. A bell that is rung while nobody waits ends the next wait. Signal-safe. */
-void xsc_poll_ring(const struct xsc_poll *poll);
+/*
+ * arg is a struct xsc_poll, as struct xsc_shard_ring would have it. One system call. A bell that is
+ * rung while nobody waits ends the next wait. Signal-safe.
+ */
+void xsc_poll_ring(void *arg);
 
 /*
  * Waits until deadline_ns of the OS clock, 0: looks. A ready descriptor, or -1: the bell, a
  * signal, the deadline.
  */
-int xsc_poll_wait(const struct xsc_poll *poll, uint64_t deadline_ns);
+int xsc_poll_wait(void *arg, uint64_t deadline_ns);
 
 #endif /* XSC_USER_SHARD_H */

@@ -30,13 +30,19 @@
 #define XSC_SITES (1u << SITE_BITS)
 #define STUCK 4096
 
+/* The first sleeps of a site are all timed, then one in 8, and after so many one in 64. */
+#define TIMED_FIRST 16
+#define TIMED_OFTEN 256
+
 enum record_state { EMPTY, WRITING, FULL, LEARNING };
 
 struct xsc_live_site {
     struct xsc_policy site;
-    uint32_t state;       /* of the record: enum record_state */
-    uint32_t changes;     /* of the costs that the site has learned with */
-    struct xsc_plan plan; /* the record */
+    uint32_t state; /* of the record: enum record_state */
+    uint32_t sleeps;
+    struct xsc_evidence seen;
+    struct xsc_costs costs; /* in force here; of weight 0: not yet */
+    struct xsc_plan plan;   /* the record */
     uint64_t ns;
     bool starved;
 };
@@ -84,64 +90,76 @@ static bool try_learning(void)
 }
 
 /* The holder's: measured once, then as the evidence has it. */
-static uint32_t refresh(struct xsc_costs *costs)
+static void refresh(void)
 {
-    if (!xsc_costs_read(costs)) {
+    struct xsc_costs costs;
+
+    if (!xsc_costs_read(&costs)) {
         __atomic_store_n(&process, xsc_port_process(), __ATOMIC_RELAXED);
     }
     xsc_costs_refresh();
-    return xsc_costs_read(costs);
 }
 
 bool xsc_sites_measure(void)
 {
-    struct xsc_costs costs;
-
     if (!try_learning()) {
         return false;
     }
-    refresh(&costs);
+    refresh();
     __atomic_store_n(&learning, 0, __ATOMIC_RELEASE);
     return true;
 }
 
 /* ------------------------------------------------------------------------ one wait ---- */
 
-struct xsc_stay xsc_stay_begin(const volatile void *word, struct xsc_site *own, bool crowded)
+struct xsc_stay xsc_stay_begin(const volatile void *word, struct xsc_site *own, uint32_t doze_ns,
+                               bool crowded)
 {
     /* All zeroes is a new one, and nobody but this file looks into it. */
     struct xsc_live_site *site = own ? (struct xsc_live_site *)(void *)own : site_of(word);
-    struct xsc_costs costs;
+    struct xsc_costs costs = xsc_costs_load(&site->costs);
 
-    xsc_costs_read(&costs);
-    return (struct xsc_stay){site, xsc_policy_plan(&site->site, &costs, crowded)};
+    if (!costs.weight) {
+        xsc_costs_read(&costs);
+        costs.doze_ns = doze_ns;
+    }
+    return (struct xsc_stay){site, xsc_policy_plan(&site->site, &costs, crowded), doze_ns};
 }
 
 void xsc_stay_learn(const struct xsc_stay *stay)
 {
     struct xsc_live_site *s = stay->site;
-    struct xsc_costs costs;
-    const uint32_t n = xsc_costs_read(&costs);
+    uint32_t full = FULL;
 
-    if (n && __atomic_load_n(&s->state, __ATOMIC_RELAXED) != FULL) {
+    if (__atomic_load_n(&s->costs.weight, __ATOMIC_RELAXED) &&
+        __atomic_load_n(&s->state, __ATOMIC_RELAXED) != FULL) {
         return;
     }
     if (!try_learning()) {
         return;
     }
-    const uint32_t now = refresh(&costs);
-    uint32_t full = FULL;
-
-    if (s->changes != now) {
+    refresh();
+    if (xsc_costs_settle(&s->seen, stay->doze_ns, &s->costs)) {
         xsc_policy_costs_changed(&s->site);
-        s->changes = now;
     }
     if (__atomic_compare_exchange_n(&s->state, &full, LEARNING, false, __ATOMIC_ACQUIRE,
                                     __ATOMIC_RELAXED)) {
-        xsc_policy_learn(&s->site, &costs, &s->plan, s->ns, s->starved, &scratch);
+        xsc_policy_learn(&s->site, &s->costs, &s->plan, s->ns, s->starved, &scratch);
         __atomic_store_n(&s->state, EMPTY, __ATOMIC_RELEASE);
     }
     __atomic_store_n(&learning, 0, __ATOMIC_RELEASE);
+}
+
+void xsc_stay_saw(const struct xsc_stay *stay, enum xsc_evidence_of what, uint64_t ns)
+{
+    xsc_costs_saw(&stay->site->seen, what, ns);
+}
+
+bool xsc_stay_times(const struct xsc_stay *stay)
+{
+    const uint32_t n = __atomic_add_fetch(&stay->site->sleeps, 1, __ATOMIC_RELAXED);
+
+    return n <= TIMED_FIRST || n % (n < TIMED_OFTEN ? 8 : 64) == 0;
 }
 
 void xsc_stay_end(const struct xsc_stay *stay, uint64_t ns, bool starved)

@@ -11,12 +11,15 @@
  *     leave a record for the site
  *
  * A nap is a sleep with an earlier deadline: the writer's unpark ends it, and so it is never worse
- * than the policy takes it to be. What ended in the tight spin leaves no record: no plan could
+ * than the policy takes it to be. For a plain word, whose writer calls nobody, the nap lasts as long as
+ * it was planned, and the sleep is dozing: nap after nap, longer ones in a longer wait, with a look
+ * after each. What ended in the tight spin leaves no record: no plan could
  * have been better.
  *
  * WHAT A RECORD SAYS. The time from the start to the event. For who watched that is when it
  * noticed; for who slept it is the stamp that its waker made, or (a waker in another process, a word
- * that shares its stamp) the time it ran again less what waking takes.
+ * that shares its stamp) the time it ran again less what waking takes. For who dozed it is the middle of
+ * the nap.
  *
  * STARVED. Back from a watch much later than the plan's end, with the event there: it had lost its
  * CPU, which is the sign that watching keeps somebody else from running. Or watched for nothing,
@@ -45,10 +48,10 @@
 #define SPIN_NS 1000u         /* the tight spin, about */
 #define SPIN_TIMEOUT_NS 4000u /* a timeout this short would notice it */
 #define STARVED_NS 500000u    /* shorter than a time slice, longer than any interrupt */
-#define CPU_EVERY 8u   /* one sleep in so many has its CPU time measured: two system calls, */
-#define CPU_LATER 64u  /* one in so many after the first */
-#define CPU_FIRST 256u /* so many */
-#define READY_NS 5000u /* who wakes us so soon had been ready, but for a CPU */
+#define DOZE_NS 200000u       /* the first nap of a doze; the others a part of the doze so far, */
+#define DOZE_PART 16u
+#define DOZE_MAX_NS 1000000u /* and at most so much */
+#define READY_NS 5000u       /* who wakes us so soon had been ready, but for a CPU */
 
 /* ------------------------------------------------------------------------- the stamps ---- */
 
@@ -70,7 +73,7 @@ void xsc_stamp_wake(const volatile void *word)
 
 struct stay {
     const struct xsc_watch *watch;
-    xsc_sleep_fn *sleep;
+    xsc_sleep_fn *sleep; /* NULL: a plain word */
     void *arg;
     struct xsc_stay site;
     uint64_t start_ns, deadline_ns;
@@ -103,41 +106,61 @@ static bool watch_until(struct stay *s, uint64_t from_ns, uint64_t end_ns, uint6
     return met;
 }
 
-static bool to_be_measured(void)
+/* *from_ns: when the last nap began. */
+static bool doze(const struct xsc_watch *w, bool nap, uint64_t until_ns, uint64_t *from_ns)
 {
-    static uint32_t sleeps;
-    const uint32_t n = __atomic_add_fetch(&sleeps, 1, __ATOMIC_RELAXED);
+    static const uint32_t never;
+    const uint64_t start_ns = xsc_port_now_ns();
+    uint64_t now_ns = start_ns;
 
-    return n % (n < CPU_FIRST ? CPU_EVERY : CPU_LATER) == 0;
+    do {
+        const uint64_t part = (now_ns - start_ns) / DOZE_PART;
+        const uint64_t ns = part < DOZE_NS ? DOZE_NS : part < DOZE_MAX_NS ? part : DOZE_MAX_NS;
+
+        *from_ns = now_ns;
+        xsc_sleep(&never, 0, 1, nap || until_ns - now_ns < ns ? until_ns : now_ns + ns, false);
+        now_ns = xsc_port_now_ns();
+        if (xsc_watch_met(w)) {
+            return true;
+        }
+    } while (now_ns < until_ns);
+    return false;
 }
 
 /* Sleeps until until_ns of the OS clock at most, and learns from it what sleeping costs. */
 static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
 {
     const uint32_t b = xsc_park_bucket(s->watch->word);
-    const bool measured = to_be_measured();
-    const uint64_t cpu_before = measured ? xsc_port_cpu_ns() : 0;
+    const bool nap = until_ns < s->deadline_ns;
+    const bool timed = (nap || s->sleep) && xsc_stay_times(&s->site);
+    const uint64_t cpu_before = timed ? xsc_port_cpu_ns() : 0;
     const int here = xsc_this_cpu();
     const uint64_t asleep_ns = xsc_port_now_ns();
+    uint64_t dozed_ns;
 
     s->slept = true;
-    const bool met = s->sleep(s->arg, until_ns);
+    const bool met = s->sleep ? s->sleep(s->arg, until_ns)
+                              : doze(s->watch, nap, until_ns, &dozed_ns);
     const uint64_t now_ns = xsc_port_now_ns();
     const uint64_t stamp = __atomic_load_n(&woken[b].at, __ATOMIC_RELAXED);
     struct xsc_costs costs;
 
-    if (measured) {
-        xsc_costs_cpu(xsc_port_cpu_ns() - cpu_before);
+    if (timed) {
+        xsc_stay_saw(&s->site, nap ? XSC_NAP_CPU : XSC_PARK_CPU, xsc_port_cpu_ns() - cpu_before);
+    }
+    if (nap && now_ns >= until_ns && asleep_ns < until_ns) {
+        xsc_stay_saw(&s->site, XSC_NAP_LATE, now_ns - until_ns);
     }
     if (!met) {
-        if (until_ns < s->deadline_ns && now_ns >= until_ns && asleep_ns < until_ns) {
-            xsc_costs_nap(now_ns - until_ns);
-        }
         *ns = now_ns - s->start_ns;
         return false;
     }
+    if (!s->sleep) {
+        *ns = dozed_ns + (now_ns - dozed_ns) / 2 - s->start_ns;
+        return true;
+    }
     if (stamp >= asleep_ns && stamp <= now_ns) {
-        xsc_costs_woken(now_ns - stamp);
+        xsc_stay_saw(&s->site, XSC_WOKEN, now_ns - stamp);
         s->in_the_way = s->site.plan.watch_ns && stamp - asleep_ns < READY_NS && here >= 0 &&
                         __atomic_load_n(&woken[b].cpu, __ATOMIC_RELAXED) == here;
         *ns = stamp - s->start_ns;
@@ -216,7 +239,9 @@ static int sleep_at_once(struct stay *s, uint64_t timeout_ns)
 
         until_ns = timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns : XSC_FOREVER;
     }
-    const bool met = s->sleep(s->arg, until_ns);
+    uint64_t dozed_ns;
+    const bool met = s->sleep ? s->sleep(s->arg, until_ns)
+                              : doze(s->watch, false, until_ns, &dozed_ns);
 
     count_sleep(false, met);
     return met ? 0 : -ETIMEDOUT;
@@ -234,7 +259,7 @@ int xsc_watch_then(const struct xsc_watch *w, struct xsc_site *own, uint64_t tim
     if (!timeout_ns) {
         return -ETIMEDOUT;
     }
-    s.site = xsc_stay_begin(w->word, own, crowded());
+    s.site = xsc_stay_begin(w->word, own, sleep ? 0 : DOZE_NS, crowded());
     if (s.site.plan.crowded) {
         return sleep_at_once(&s, timeout_ns);
     }
@@ -256,4 +281,12 @@ int xsc_watch_then(const struct xsc_watch *w, struct xsc_site *own, uint64_t tim
     xsc_stay_end(&s.site, ns,
                  s.in_the_way || (met && !s.slept && ns > plan->watch_ns + STARVED_NS));
     return met ? 0 : -ETIMEDOUT;
+}
+
+int xsc_wait_site(struct xsc_site *site, const struct xsc_watch *watch, uint64_t timeout_ns)
+{
+    if (!site || !watch || !xsc_watch_valid(watch)) {
+        return -EINVAL;
+    }
+    return xsc_watch_then(watch, site, timeout_ns, NULL, NULL);
 }

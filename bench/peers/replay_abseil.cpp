@@ -33,4 +33,4 @@ void post(std::uint32_t news)
 
 } // namespace
 
-extern "C" const replay_peer replay_abseil = {nullptr, wait, post};
+extern "C" const replay_peer replay_abseil = {nullptr, nullptr, wait, post};

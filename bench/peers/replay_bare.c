@@ -38,5 +38,5 @@ static void wake(uint32_t news)
     syscall(SYS_futex, &slept, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-const struct replay_peer replay_pause = {NULL, spin, store};
-const struct replay_peer replay_futex = {NULL, sleep_on, wake};
+const struct replay_peer replay_pause = {NULL, NULL, spin, store};
+const struct replay_peer replay_futex = {NULL, NULL, sleep_on, wake};

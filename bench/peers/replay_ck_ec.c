@@ -50,4 +50,4 @@ static void post(uint32_t news)
     ck_ec32_inc(&count, &mode);
 }
 
-const struct replay_peer replay_ck_ec = {NULL, wait_for, post};
+const struct replay_peer replay_ck_ec = {NULL, NULL, wait_for, post};

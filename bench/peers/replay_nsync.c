@@ -26,4 +26,4 @@ static void post(uint32_t news)
     nsync_cv_signal(&cv);
 }
 
-const struct replay_peer replay_nsync = {NULL, wait_for, post};
+const struct replay_peer replay_nsync = {NULL, NULL, wait_for, post};

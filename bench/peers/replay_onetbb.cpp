@@ -30,4 +30,4 @@ void post(std::uint32_t news)
 
 } // namespace
 
-extern "C" const replay_peer replay_onetbb = {nullptr, wait, post};
+extern "C" const replay_peer replay_onetbb = {nullptr, nullptr, wait, post};

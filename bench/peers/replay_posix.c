@@ -76,6 +76,6 @@ static void eventfd_post(uint32_t news)
     }
 }
 
-const struct replay_peer replay_cond = {NULL, cond_wait, cond_post};
-const struct replay_peer replay_sem = {sem_start, wait_sem, post_sem};
-const struct replay_peer replay_eventfd = {eventfd_start, eventfd_wait, eventfd_post};
+const struct replay_peer replay_cond = {NULL, NULL, cond_wait, cond_post};
+const struct replay_peer replay_sem = {sem_start, NULL, wait_sem, post_sem};
+const struct replay_peer replay_eventfd = {eventfd_start, NULL, eventfd_wait, eventfd_post};

@@ -23,4 +23,4 @@ void post(std::uint32_t news)
 
 } // namespace
 
-extern "C" const replay_peer replay_std_atomic = {nullptr, wait, post};
+extern "C" const replay_peer replay_std_atomic = {nullptr, nullptr, wait, post};

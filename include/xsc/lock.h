@@ -9,7 +9,7 @@
  *     xsc_ticket_lock(&t); ... xsc_ticket_unlock(&t);
  *
  *     struct xsc_queue q = {0};                      a pointer
- *     struct xsc_queue_node node;                    a cache line or two, on the caller's stack
+ *     struct xsc_queue_node node;                    a few cache lines, on the caller's stack
  *     xsc_queue_lock(&q, &node); ... xsc_queue_unlock(&q, &node);
  *
  * WHICH ONE
@@ -39,9 +39,11 @@
  *   trylock and the unlock that goes with it. Usable in a forked child if it was
  *   not held at the fork by another thread.
  *
- * WHAT IT COSTS. A mutex that nobody contends for: one atomic exchange to lock; to unlock, two
- * loads, a store, no atomic operation, where the process has a working membarrier(2) and has
- * parked before or has called xsc_park_init(). Otherwise unlock is a call and an atomic exchange.
+ * WHAT IT COSTS. A lock that nobody contends for: one atomic operation to lock. To unlock: a mutex,
+ * two loads and a store; a queue lock, a store and a load; no atomic operation, where the process
+ * has a working membarrier(2) and has parked before or has called xsc_park_init(). Otherwise a call
+ * and an atomic operation. While somebody is parked for a mutex, an atomic operation, and a call if
+ * one is to be woken. A ticket lock: a load and a store.
  *
  * THE STORE AND THE EVENT. A waiter that sleeps until a store (UMWAIT, MWAITX, WFE, WFET, WRS.STO)
  * sees an unlock because the unlock stores to the very word that it has armed. Only on 32-bit
@@ -97,25 +99,25 @@ XSC_API void xsc_ticket_lock_slow(struct xsc_ticket *t, uint16_t mine);
 
 /* ------------------------------------------------------------------------- queue lock ---- */
 
-#define XSC_LINE 128 /* two lines of 64 bytes: neighbours are fetched in pairs on x86 */
+/* Neighbours are fetched in pairs on x86; and the lowest byte of a node's address is free. */
+#define XSC_QUEUE_ALIGN 256
 
 /* A waiter. The caller's, from lock to unlock; then free to be used again. */
 struct xsc_queue_node {
     struct xsc_queue_node *next;
     uint32_t turn; /* 1: this one is next */
-} __attribute__((aligned(XSC_LINE)));
+} __attribute__((aligned(XSC_QUEUE_ALIGN)));
 
 struct xsc_queue {
-    struct xsc_queue_node *tail; /* the last in the queue, its owner if nobody waits; or NULL */
+    uintptr_t word; /* the last one waiting, or 0; and XSC_QUEUE_HELD */
 };
 
 XSC_API XSC_INLINE void xsc_queue_lock(struct xsc_queue *q, struct xsc_queue_node *node);
 XSC_API XSC_INLINE int xsc_queue_trylock(struct xsc_queue *q, struct xsc_queue_node *node);
 XSC_API XSC_INLINE void xsc_queue_unlock(struct xsc_queue *q, struct xsc_queue_node *node);
 
-/* Behind `before`; in front of somebody. */
-XSC_API void xsc_queue_lock_slow(struct xsc_queue_node *before, struct xsc_queue_node *node);
-XSC_API void xsc_queue_unlock_slow(struct xsc_queue_node *node);
+/* Held, or others wait. */
+XSC_API void xsc_queue_lock_slow(struct xsc_queue *q, struct xsc_queue_node *node);
 
 /* ------------------------------------------------------------------------------ mutex ---- */
 
@@ -173,17 +175,21 @@ XSC_API void xsc_lock_debug(enum xsc_lock_step step, const char *kind, const vol
 
 /*
  * The mutex's third byte in memory is 1 while it is held, so that its owner can give it back with
- * a plain store and no waiter's bit is lost by it. Who has reserved the lock watches that byte.
+ * a plain store and no waiter's bit is lost by it. Who has reserved the lock watches that byte. The
+ * queue lock has such a byte in the lowest of its word, which the first in line watches.
  */
-#define XSC_MUTEX_WOKEN 1u    /* somebody has been woken, or woke up, and is about to look */
+#define XSC_MUTEX_PARKED 1u   /* somebody may be asleep: the unlock takes this off and wakes one */
 #define XSC_MUTEX_RESERVED 2u /* for one who has waited long */
 #define XSC_MUTEX_HELD_BYTE 2
+#define XSC_QUEUE_HELD ((uintptr_t)1)
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define XSC_MUTEX_HELD 0x100u
 #define XSC_TICKET_OWNER_HALF 1
+#define XSC_QUEUE_HELD_BYTE (sizeof(uintptr_t) - 1)
 #else
 #define XSC_MUTEX_HELD 0x10000u
 #define XSC_TICKET_OWNER_HALF 0
+#define XSC_QUEUE_HELD_BYTE 0
 #endif
 
 #if defined(__SANITIZE_THREAD__)
@@ -227,39 +233,38 @@ XSC_INLINE void xsc_ticket_unlock(struct xsc_ticket *t)
     XSC_UNLOCK_SEND_EVENT_();
 }
 
-XSC_INLINE void xsc_queue_lock(struct xsc_queue *q, struct xsc_queue_node *node)
-{
-    __atomic_store_n(&node->next, (struct xsc_queue_node *)0, __ATOMIC_RELAXED);
-    __atomic_store_n(&node->turn, 0, __ATOMIC_RELAXED);
-    struct xsc_queue_node *before = __atomic_exchange_n(&q->tail, node, __ATOMIC_ACQ_REL);
-
-    if (__builtin_expect(before != 0, 0)) {
-        xsc_queue_lock_slow(before, node);
-    }
-}
-
+/* A lock that nobody holds or waits for is taken without the node. */
 XSC_INLINE int xsc_queue_trylock(struct xsc_queue *q, struct xsc_queue_node *node)
 {
-    struct xsc_queue_node *none = 0;
+    uintptr_t none = 0;
 
-    if (__atomic_load_n(&q->tail, __ATOMIC_RELAXED)) {
-        return -EBUSY;
-    }
-    __atomic_store_n(&node->next, (struct xsc_queue_node *)0, __ATOMIC_RELAXED);
-    return __atomic_compare_exchange_n(&q->tail, &none, node, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
+    (void)node;
+    return __atomic_compare_exchange_n(&q->word, &none, XSC_QUEUE_HELD, 0, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED)
                ? 0
                : -EBUSY;
 }
 
+XSC_INLINE void xsc_queue_lock(struct xsc_queue *q, struct xsc_queue_node *node)
+{
+    if (__builtin_expect(xsc_queue_trylock(q, node) != 0, 0)) {
+        xsc_queue_lock_slow(q, node);
+    }
+}
+
+/* The byte is its owner's; then whoever is first in line may be parked. As the mutex, see below. */
 XSC_INLINE void xsc_queue_unlock(struct xsc_queue *q, struct xsc_queue_node *node)
 {
-    struct xsc_queue_node *last = node;
+    uint8_t *held = (uint8_t *)&q->word + XSC_QUEUE_HELD_BYTE;
 
-    if (__atomic_load_n(&node->next, __ATOMIC_RELAXED) ||
-        !__atomic_compare_exchange_n(&q->tail, &last, (struct xsc_queue_node *)0, 0,
-                                     __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-        xsc_queue_unlock_slow(node);
-    }
+    (void)node;
+#if defined(XSC_WHOLE_WORDS_)
+    __atomic_fetch_and(&q->word, ~XSC_QUEUE_HELD, __ATOMIC_RELEASE);
+#else
+    __atomic_store_n(held, 0, __ATOMIC_RELEASE);
+#endif
+    XSC_UNLOCK_SEND_EVENT_();
+    xsc_unpark_one(held);
 }
 
 XSC_INLINE void xsc_mutex_lock(struct xsc_mutex *m)
@@ -293,16 +298,24 @@ XSC_INLINE int xsc_mutex_lock_for(struct xsc_mutex *m, uint64_t timeout_ns)
 
 /*
  * Nobody parked: the store, and then the same question again, because somebody may have parked
- * between the first and the store. After the store only the lock's address is used. The
- * argument is in user/mutex.c. ThreadSanitizer takes a store to a part of a word for one to
- * another object: for it, the whole word.
+ * between the first and the store. After the store only the lock's address is used. Somebody
+ * parked: one atomic operation, which finds out whether one is to be woken. Neither (0): the same,
+ * and the library, which may want to know. The argument is in user/mutex.c. ThreadSanitizer takes a
+ * store to a part of a word for one to another object: for it, the whole word.
  */
 XSC_INLINE void xsc_mutex_unlock(struct xsc_mutex *m)
 {
     const uint32_t *parked = &xsc_parked[xsc_park_bucket(m)];
+    const uint32_t n = __atomic_load_n(parked, __ATOMIC_RELAXED);
+    uint32_t was = XSC_MUTEX_HELD;
 
-    if (__builtin_expect(__atomic_load_n(parked, __ATOMIC_RELAXED) != XSC_PARK_QUIET, 0)) {
-        xsc_mutex_unlock_slow(m);
+    if (__builtin_expect(n != XSC_PARK_QUIET, 0)) {
+        if (n &&
+            __atomic_compare_exchange_n(&m->word, &was, 0, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+            XSC_UNLOCK_SEND_EVENT_();
+        } else {
+            xsc_mutex_unlock_slow(m);
+        }
         return;
     }
 #if defined(XSC_WHOLE_WORDS_)
@@ -419,7 +432,7 @@ XSC_LOCK_CHECKED_(ticket,
                   __atomic_load_n(&lock->word, __ATOMIC_RELAXED) >> 16 !=
                       (__atomic_load_n(&lock->word, __ATOMIC_RELAXED) & XSC_TICKET_OWNER),
                   (struct xsc_ticket * lock, const char *site), (lock))
-XSC_LOCK_CHECKED_(queue, __atomic_load_n(&lock->tail, __ATOMIC_RELAXED) != 0,
+XSC_LOCK_CHECKED_(queue, __atomic_load_n(&lock->word, __ATOMIC_RELAXED) != 0,
                   (struct xsc_queue * lock, struct xsc_queue_node *node, const char *site),
                   (lock, node))
 #undef XSC_LOCK_CHECKED_

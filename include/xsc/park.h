@@ -134,6 +134,18 @@ struct xsc_site {
 XSC_API int xsc_park_site(struct xsc_site *site, const struct xsc_watch *watch,
                           uint64_t timeout_ns);
 
+/*
+ * The same for a plain word, whose writer does not unpark: a device's, or that of code which has
+ * never heard of this library. Watches for as long as this site's waits have taught, naps until just
+ * before the event is due where they come regularly, and at last dozes: naps of 0.2 ms, in a wait of
+ * more than 3 ms a sixteenth of what it has dozed, at most 1 ms, each somewhat longer by what the OS
+ * is late. So a store is noticed up to that much late: where that is too much, and for a wait that
+ * is seldom longer than 100 us, xsc_wait_slow(). Use a site for one of the two functions. Returns,
+ * ordering and the rest as xsc_park_site().
+ */
+XSC_API int xsc_wait_site(struct xsc_site *site, const struct xsc_watch *watch,
+                          uint64_t timeout_ns);
+
 /* --------------------------------------------------------------------------- writing ---- */
 
 /* After the store: wakes one, or all, of those who are parked for the word. */

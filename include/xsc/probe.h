@@ -100,7 +100,7 @@ XSC_API int xsc_machine_read(struct xsc_machine *out, size_t size);
  * Measured once, by a few short naps, and followed from then on as the process parks.
  */
 struct xsc_park_costs {
-    uint32_t park_cpu_ns;     /* CPU time of going to sleep and waking up */
+    uint32_t park_cpu_ns;     /* CPU time of a sleep that is woken; none seen yet: a nap's */
     uint32_t park_latency_ns; /* from an unpark to the waiter's running */
     uint32_t nap_cpu_ns;      /* CPU time of a timed sleep, */
     uint32_t nap_late_ns;     /* how late it ends at least, */

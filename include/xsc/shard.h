@@ -27,11 +27,14 @@
  *
  * HOW A SHARD WAITS. It watches its mailbox as xsc_park() would: then a send is stores, and
  * nobody enters the kernel. After a while it leaves the CPU, and the send that it waits for makes
- * one system call to wake it (rarely another does too, for nothing: user/shard.c). With descriptors (devices in the configuration), it watches for as
- * long as leaving the CPU costs on this machine and then sleeps in epoll_wait(2), where a device
- * and a message wake it alike. No word shows that a descriptor is ready: a shard that always finds
- * messages looks at its descriptors once in 256 of them, and one that watches sees them when it
- * has watched long enough.
+ * one system call to wake it (rarely another does too, for nothing: user/shard.c). With
+ * descriptors (devices in the configuration), it watches for as long as leaving the CPU costs on
+ * this machine and then sleeps in epoll_wait(2), where a device and a message wake it alike. No word
+ * shows that a descriptor is ready: a shard that always finds messages looks at its descriptors
+ * once in 256 of them, and one that watches sees them when it has watched long enough. One that has
+ * watched in vain four times on end watches in one wait of 16 only, until that sees a message. A
+ * ring shows what has come in a word, which is watched beside the mailbox: it needs no looks, and the
+ * kernel is entered to sleep only.
  *
  * NOTHING IS LOST. A send that returned 0 is delivered by a yield of the shard, also after
  * xsc_shard_stop(): yield gives XSC_SHARD_STOP only when every accepted message has been
@@ -59,18 +62,38 @@ extern "C" {
 
 struct xsc_shard; /* the library's */
 
+/*
+ * A queue of the kernel's, or anybody's, whose arrivals show in a word: a shard that has one watches
+ * its tail beside the mailbox. <xsc/uring.h>, a library of its own, makes it of an io_uring.
+ */
+struct xsc_shard_ring {
+    const volatile uint32_t *tail; /* not what it was: something may have come */
+
+    /*
+     * By the shard's thread: 0 or more if there is something for the body, which is told that number
+     * as *fd; else -1, once wake() was called (after or before: a call is kept for the next wait),
+     * or for no reason, or at deadline_ns of CLOCK_MONOTONIC. 0: looks, and does not enter the
+     * kernel for it; XSC_FOREVER: none.
+     */
+    int (*wait)(void *arg, uint64_t deadline_ns);
+    void (*wake)(
+        void *arg); /* by any thread, and by signal handlers that send; errno is left alone */
+    void *arg;
+};
+
 struct xsc_shard_config {
     size_t size;           /* sizeof(struct xsc_shard_config), so that fields can be added */
     uint32_t message_size; /* bytes, 1 to 65536 */
     uint32_t capacity;     /* messages, 1 to 2^24; made a power of two, 2 or more */
     uint32_t devices;      /* 1: descriptors will be attached; 0: never */
     uint32_t reserved;     /* 0 */
+    const struct xsc_shard_ring *ring; /* copied; NULL: none. Not with devices */
 };
 
 /*
  * Makes a shard with an open, empty mailbox. Returns
  *   0         *shard is it;
- *   -EINVAL   a NULL argument, or a configuration out of its ranges;
+ *   -EINVAL   a NULL argument, or a configuration out of its ranges, or devices and a ring;
  *   -ENOMEM   no memory for the ring;
  *   -ENOTSUP  devices, on a system without epoll(7);
  *   others    what epoll_create1(2) or eventfd(2) said.
@@ -124,14 +147,15 @@ XSC_API int xsc_shard_send_for(struct xsc_shard *shard, const void *message, uin
 /* Why a yield returned. */
 enum xsc_shard_why {
     XSC_SHARD_MESSAGE = 1, /* message_size bytes are at *message */
-    XSC_SHARD_DEVICE = 2,  /* *fd is ready, or was a moment ago: read it without blocking */
+    XSC_SHARD_DEVICE = 2,  /* *fd is ready, or was a moment ago: read it without blocking; or the
+                              ring has something, and *fd is what its wait() returned */
     XSC_SHARD_TIMEOUT = 3, /* timeout_ns of CLOCK_MONOTONIC have passed, and there is no message */
     XSC_SHARD_STOP = 4,    /* closed, and every accepted message has been delivered */
 };
 
 /*
  * In a body: waits for a message, a device, the deadline or the end. timeout_ns 0 looks once,
- * XSC_FOREVER has no deadline. fd may be NULL in a shard without devices. Returns enum
+ * XSC_FOREVER has no deadline. fd may be NULL in a shard without devices and ring. Returns enum
  * xsc_shard_why; or -EINVAL for a NULL argument, -EPERM for a shard that the caller does not run,
  * -EPIPE in a child after fork().
  */

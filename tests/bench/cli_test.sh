@@ -63,7 +63,7 @@ command -v python3 >/dev/null || json=no
 cpus=$(nproc)
 for q in $questions; do
     if [ "$cpus" -lt 2 ] && { [ "$q" = handover ] || [ "$q" = watch ] || [ "$q" = any ] ||
-        [ "$q" = doorbell ] ||
+        [ "$q" = doorbell ] || [ "$q" = shards ] ||
         [ "$q" = replay ] || [ "$q" = idle ]; }; then
         ends 77 "$q" --rounds 1
         continue

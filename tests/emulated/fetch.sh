@@ -17,8 +17,11 @@ usage: fetch.sh [--refresh] WHAT...
   arm64-guest    qemu-system-aarch64 (trixie-backports, else trixie) and bookworm's arm64 kernel
   kernel         bookworm's kernel for amd64 and arm64: vmlinuz-ARCH, and all that builds a module
                  (build-ARCH, for make -C)
-  kernel-config  of bookworm's kernel source what its configuration reads (tree)
+  kernel-config  of bookworm's kernel source what its configuration reads, and what an object for arm64
+                 is compiled with (tree)
+  kernel-trixie  trixie's kernel for amd64, arm64 and riscv64, and its compiler (in bin)
   qemu-x86       qemu-system-x86_64 (trixie-backports, else trixie) and its firmware
+  qemu-riscv64   qemu-system-riscv64, likewise
   --refresh      look for newer versions even when WHAT is in the cache
 Prints one directory a line. The cache is ${XSC_CACHE:-${XDG_CACHE_HOME:-~/.cache}/xsc-wait}.
 XSC_DEBIAN_MIRROR=URL names a Debian mirror when the machine's own apt sources name none.
@@ -39,7 +42,8 @@ done
 [ $# -gt 0 ] || usage_error "nothing named to fetch (try --help)"
 for what in "$@"; do
     case $what in
-    qemu-user | qemu-user-old | bochs | arm64-guest | kernel | kernel-config | qemu-x86) ;;
+    qemu-user | qemu-user-old | bochs | arm64-guest | kernel | kernel-config | kernel-trixie) ;;
+    qemu-x86 | qemu-riscv64) ;;
     *) usage_error "unknown thing to fetch: $what (try --help)" ;;
     esac
 done
@@ -103,9 +107,9 @@ unpack_all() {
     done
 }
 
-# kernel_of METAPACKAGE: the name of bookworm's kernel image package that it stands for today.
+# kernel_of METAPACKAGE [SUITE]: the name of the kernel image package that it stands for today.
 kernel_of() {
-    { apt-cache -c "$work/apt/apt.conf" show "$1/bookworm" 2>/dev/null || true; } |
+    { apt-cache -c "$work/apt/apt.conf" show "$1/${2:-bookworm}" 2>/dev/null || true; } |
         sed -nE 's/^Depends: (linux-image-[^ ,]*).*/\1/p' | head -n 1
 }
 
@@ -248,32 +252,98 @@ fetch_kernel_config() {
     mkdir -p "$work/new/tree"
     tar -xf "$work"/root/usr/src/linux-source-6.1.tar.xz -C "$work/new/tree" --strip-components=1 \
         --wildcards '*/Kconfig*' '*/Makefile*' '*/Kbuild*' 'linux-source-6.1/scripts/*' \
-        'linux-source-6.1/arch/*/configs/*' 'linux-source-6.1/tools/scripts/*'
+        'linux-source-6.1/arch/*/configs/*' 'linux-source-6.1/tools/scripts/*' \
+        'linux-source-6.1/include/*' 'linux-source-6.1/arch/arm64/*' \
+        linux-source-6.1/arch/x86/entry/syscalls/syscall_32.tbl 'linux-source-6.1/lib/vdso/*' \
+        'linux-source-6.1/tools/include/*' \
+        linux-source-6.1/kernel/bounds.c linux-source-6.1/kernel/time/timeconst.bc
     keep kernel-config "$version" bookworm
 }
 
-fetch_qemu_x86() {
-    local version suite=trixie-backports
-    [ "$host_arch" = amd64 ] || skip "no x86 guest of a module on a machine of type $host_arch"
+# Trixie's kernel is built by its gcc 14, which no bookworm has, and its headers come with programs
+# for its C library. So both are taken from there, each program behind a script that gives it that
+# library: neither root nor a root of its own is needed to run them.
+fetch_kernel_trixie() {
+    local kernel version arch final path programs
+    [ "$host_arch" = amd64 ] || skip "modules are built on amd64 machines only, this is $host_arch"
+    apt_open "$work/apt" "amd64 arm64 riscv64" trixie || cannot kernel-trixie "trixie main"
+    kernel=$(kernel_of linux-image-amd64 trixie)
+    version=${kernel#linux-image-}
+    version=${version%-amd64}
+    [ -n "$version" ] || cannot kernel-trixie "trixie's linux-image-amd64"
+    say "downloading kernel and headers $version for amd64, arm64 and riscv64, and gcc 14 (500 MB)"
+    # shellcheck disable=SC2046 # one word a package
+    apt_download "$work/apt" "linux-headers-$version-common" \
+        $(for arch in amd64 arm64 riscv64; do
+            echo "linux-headers-$version-$arch:$arch linux-image-$version-$arch:$arch"
+        done) \
+        $(apt_closure "$work/apt" trixie "linux-kbuild-$version" pahole gcc-14 \
+            gcc-14-aarch64-linux-gnu gcc-14-riscv64-linux-gnu |
+            grep -E '^(lib|cpp-14|gcc-14|binutils|linux-kbuild|pahole|zlib)' | grep -vE -- '-(cross|dev)') ||
+        cannot kernel-trixie "kernel packages $version and gcc 14"
+    final=$XSC_CACHE_DIR/kernel-trixie_$version
+    mkdir -p "$work/new"
+    for arch in amd64 arm64 riscv64; do
+        unpack "$(echo "$work"/apt/debs/linux-image-*_"$arch".deb)" "$work/image-$arch" \
+            --wildcards './boot/vmlinu[xz]-*'
+        mv "$work/image-$arch"/boot/vmlinu?-* "$work/new/vmlinuz-$arch"
+        rm "$work"/apt/debs/linux-image-*_"$arch".deb
+        ln -s "root/usr/src/linux-headers-$version-$arch" "$work/new/build-$arch"
+    done
+    unpack_all "$work/new/root"
+    ln -s root/usr/bin "$work/new/bin"
+    # For link-time optimisation: 200 MB.
+    find "$work/new/root/usr/bin" "$work/new/root/usr/libexec" -name '*lto*' -type f -delete
+    sed -i "s|include /usr/src/|include $final/root/usr/src/|" \
+        "$work"/new/root/usr/src/linux-headers-"$version"-{amd64,arm64,riscv64}/Makefile
+    programs=$(find "$work/new/root/usr" -type f -perm -u+x ! -name '*.so*' -exec sh -c \
+        'for f; do ! readelf -lW "$f" 2>/dev/null | grep -q "interpreter: /lib64/" || echo "$f"; done' _ {} +)
+    # shellcheck disable=SC2086 # no blanks in a package's names
+    gather "$work/new/root" $programs
+    for path in $programs; do
+        mv "$path" "$path.elf"
+        # shellcheck disable=SC2016 # the script's
+        printf '#!/bin/sh\nexec "%s" --library-path "%s" --argv0 "$0" "%s" "$@"\n' \
+            "$final/lib/ld.so" "$final/lib" "$final${path#"$work/new"}.elf" >"$path"
+        chmod 755 "$path"
+    done
+    keep kernel-trixie "$version" trixie
+}
+
+# qemu_system NAME PACKAGE BINARY "FIRMWARE-PACKAGE..." FILE...: an emulator, the files in share/.
+qemu_system() {
+    local name=$1 package=$2 binary=$3 firmware=$4 file version suite=trixie-backports
+    shift 4
+    [ "$host_arch" = amd64 ] || skip "no guest of a module on a machine of type $host_arch"
     if ! apt_open "$work/apt" "$host_arch" trixie "$suite"; then
         say "no $suite to be had: $(apt_why "$work/apt")"
         suite=trixie
-        apt_open "$work/apt" "$host_arch" "$suite" || cannot qemu-x86 "trixie main"
+        apt_open "$work/apt" "$host_arch" "$suite" || cannot "$name" "trixie main"
     fi
-    version=$(apt_version "$work/apt" "$suite" qemu-system-x86)
-    [ -n "$version" ] || cannot qemu-x86 "$suite's qemu-system-x86"
-    say "downloading qemu-system-x86 $version and its libraries (60 MB)"
-    # shellcheck disable=SC2046 # one word a package
-    apt_download "$work/apt" $(apt_closure "$work/apt" "$suite" qemu-system-x86 seabios |
-        grep -E '^(lib|qemu-system-(x86|data)|seabios|zlib)') ||
-        cannot qemu-x86 "qemu-system-x86 $version"
+    version=$(apt_version "$work/apt" "$suite" "$package")
+    [ -n "$version" ] || cannot "$name" "$suite's $package"
+    say "downloading $package $version and its libraries (60 MB)"
+    # shellcheck disable=SC2046,SC2086 # one word a package
+    apt_download "$work/apt" $(apt_closure "$work/apt" "$suite" "$package" $firmware |
+        grep -E "^(lib|$package=|qemu-system-data|${firmware// /|}|zlib)") ||
+        cannot "$name" "$package $version"
     unpack_all "$work/root"
     mkdir -p "$work/new/bin" "$work/new/share"
-    cp "$work/root/usr/bin/qemu-system-x86_64" "$work/new/bin/"
-    cp -L "$work/root/usr/share/seabios/bios-256k.bin" "$work/new/share/"
-    find "$work/root/usr/share" -name linuxboot_dma.bin -exec cp -L {} "$work/new/share/" \;
-    gather "$work/root" "$work/new/bin/qemu-system-x86_64"
-    keep qemu-x86 "$version" "$suite"
+    cp "$work/root/usr/bin/$binary" "$work/new/bin/"
+    for file in "$@"; do
+        cp -L "$(find "$work/root/usr" -path "*/$file" | head -n 1)" "$work/new/share/"
+    done
+    gather "$work/root" "$work/new/bin/$binary"
+    keep "$name" "$version" "$suite"
+}
+
+fetch_qemu_x86() {
+    qemu_system qemu-x86 qemu-system-x86 qemu-system-x86_64 seabios \
+        seabios/bios-256k.bin linuxboot_dma.bin
+}
+
+fetch_qemu_riscv64() {
+    qemu_system qemu-riscv64 qemu-system-riscv qemu-system-riscv64 opensbi generic/fw_dynamic.bin
 }
 
 # cached WHAT: it is there, and not a smaller one of an older fetch.sh.
@@ -281,6 +351,7 @@ cached() {
     if [ -n "$refresh" ] || [ ! -e "$XSC_CACHE_DIR/$1/VERSION" ]; then return 1; fi
     case $1 in
     qemu-user*) [ -x "$XSC_CACHE_DIR/$1/bin/qemu-s390x" ] ;;
+    kernel-config) [ -d "$XSC_CACHE_DIR/$1/tree/tools/include/tools" ] ;;
     esac
 }
 

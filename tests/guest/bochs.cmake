@@ -54,6 +54,23 @@ xsc_add_bochs(no-umwait "--model mwaitx-only" trusting UMWAIT
 xsc_add_bochs(umwait-illegal "--model mwaitx-only --env XSC_TEST_FEATURES=waitpkg" trusting UMWAIT
     present=1 state=FAILED reason~illegal\ instruction primary=MWAITX probe.fault=4)
 
+# io_uring under Debian's 6.1, also where this machine forbids it.
+find_library(XSC_URING_ARCHIVE liburing.a)
+mark_as_advanced(XSC_URING_ARCHIVE)
+if(XSC_URING_ARCHIVE AND TARGET xsc-wait-uring)
+    add_executable(test_uring-static ../native/test_uring.c "${PROJECT_SOURCE_DIR}/uring/uring.c")
+    target_include_directories(test_uring-static PRIVATE "${PROJECT_SOURCE_DIR}/uring/include")
+    target_link_libraries(test_uring-static PRIVATE xsc-wait-static "${XSC_URING_ARCHIVE}"
+                                                    Threads::Threads)
+    target_link_options(test_uring-static PRIVATE -static)
+    xsc_add_guest(bochs.uring bochs.sh
+        "--timeout 300 --env XSC_MECHANISM=pause --env XSC_TEST_MESSAGES=200 --env XSC_TEST_SLOW_CPU=1"
+        test_uring-static)
+else()
+    xsc_skip_test(NAME guest.bochs.uring LABEL guest WHY
+        "needs liburing: apt-get install liburing-dev")
+endif()
+
 foreach(part IN ITEMS api threads signals processes confined)
     xsc_add_guest(bochs.selftest.${part} bochs.sh
         "--timeout 600 --env XSC_TEST_HANDOVERS=200 --env XSC_TEST_LIMITS=trusting"

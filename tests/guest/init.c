@@ -5,7 +5,8 @@
  * The initial RAM disk holds, beside this program and the one to run:
  *   /xsc/argv   the program and its arguments, each ended by a NUL byte
  *   /xsc/env    its environment, NAME=VALUE, each ended by a NUL byte
- *   /xsc/tty    the serial port for its output, such as ttyS1, NUL-terminated
+ *   /xsc/tty    the serial port for its output, such as ttyS1, NUL-terminated; or "pci", the one
+ *               that is a PCI device, whose number depends on who was found first
  *   /xsc/set    what to write before it starts: path, NUL, text, NUL, and so on
  *
  * The program's stdout and stderr are that port, raw, and nothing but "\n@@EXIT n\n" is added at
@@ -87,10 +88,28 @@ static void mount_at(const char *type, const char *where)
     }
 }
 
+/* Finds the serial port behind a bridge: in sysfs its path leads through there. */
+static void name_on_pci(char *path, size_t size)
+{
+    for (int i = 0; i < 8; i++) {
+        snprintf(path, size, "/sys/class/tty/ttyS%d", i);
+        char *real = realpath(path, NULL);
+        int found = real != NULL && strstr(real, "/pci") != NULL;
+        free(real);
+        if (found) {
+            snprintf(path, size, "/dev/ttyS%d", i);
+            return;
+        }
+    }
+}
+
 static int open_port(const char *name)
 {
     char path[64];
     snprintf(path, sizeof path, "/dev/%s", name);
+    if (strcmp(name, "pci") == 0) {
+        name_on_pci(path, sizeof path);
+    }
     int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
     struct termios t;
     if (fd < 0 || tcgetattr(fd, &t) != 0) {

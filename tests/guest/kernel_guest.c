@@ -101,9 +101,24 @@ static void odd_reads(void)
     close(fd);
 }
 
+/* The log says which name, and which there are; a long one does it no harm. */
+static void refused_by_name(void)
+{
+    char longer[600] = "mechanism=";
+
+    check(insert("xsc_wait", "mechanism=nonesuch") == -EINVAL, "an unknown mechanism is EINVAL");
+    check(strstr(kernel_log(),
+                 "xsc_wait: not loaded: mechanism \"nonesuch\" is not known here; known "
+                 "are "),
+          "the log says so, and which are known");
+    memset(longer + 10, 'x', sizeof(longer) - 11);
+    check(insert("xsc_wait", longer) == -EINVAL, "so is one with a long name");
+    check(!strstr(kernel_log(), longer + 10), "of which the log has a part");
+}
+
 static void load(void)
 {
-    check(insert("xsc_wait", "mechanism=nonesuch") == -EINVAL, "an unknown mechanism is EINVAL");
+    refused_by_name();
     check(insert("xsc_wait", "") == 0, "the module loads");
     one_line_each();
     nothing_else();

@@ -86,6 +86,16 @@ static inline int take_out(const char *name)
     return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
 }
 
+/* The kernel's log, whole. */
+static inline char *kernel_log(void)
+{
+    static char log[1 << 20];
+    const int n = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
+
+    log[n > 0 ? n : 0] = '\0';
+    return log;
+}
+
 /* Another program of this guest, with checks of its own. */
 static inline void also(const char *path)
 {
@@ -102,18 +112,16 @@ static inline void also(const char *path)
     check(!status, "%s: status %#x", path, (unsigned)status);
 }
 
-/* Nothing in the kernel's log that a person would have to look at. */
+/* Nothing in it that a person would have to look at. */
 static inline void log_is_clean(void)
 {
     static const char *const bad[] = {
         "BUG",       "WARNING",       "Oops",   "Call Trace",        "Call trace",
         "rcu_sched", "rcu_preempt",   "lockup", "sleeping function", "scheduling while atomic",
         "wrong",     "use-after-free"};
-    static char log[1 << 20];
-    const int n = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1);
+    char *log = kernel_log();
 
-    log[n > 0 ? n : 0] = '\0';
-    check(n > 0, "the kernel's log can be read");
+    check(*log, "the kernel's log can be read");
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         const char *at = strstr(log, bad[i]);
 

@@ -62,6 +62,12 @@ static void *unlock_ticket(void *arg)
     return arg;
 }
 
+static void *unlock_queue(void *arg)
+{
+    xsc_queue_unlock(&queue, &node);
+    return arg;
+}
+
 static void unlock_of_another(void)
 {
     xsc_mutex_lock(&mutex);
@@ -74,6 +80,12 @@ static void unlock_of_another_ticket(void)
     in_thread(unlock_ticket);
 }
 
+static void unlock_of_another_queue(void)
+{
+    xsc_queue_lock(&queue, &node);
+    in_thread(unlock_queue);
+}
+
 static void unlock_of_nobody(void)
 {
     xsc_mutex_lock(&mutex);
@@ -81,10 +93,28 @@ static void unlock_of_nobody(void)
     xsc_mutex_unlock(&mutex);
 }
 
+static void unlock_of_nobody_ticket(void)
+{
+    xsc_ticket_unlock(&ticket);
+}
+
+static void unlock_of_nobody_queue(void)
+{
+    xsc_queue_lock(&queue, &node);
+    xsc_queue_unlock(&queue, &node);
+    xsc_queue_unlock(&queue, &node);
+}
+
 static void destroy_held(void)
 {
     xsc_mutex_lock(&mutex);
     xsc_mutex_destroy(&mutex);
+}
+
+static void destroy_held_ticket(void)
+{
+    CHECK(!xsc_ticket_trylock(&ticket), "free");
+    xsc_ticket_destroy(&ticket);
 }
 
 static void destroy_held_queue(void)
@@ -159,8 +189,15 @@ static const struct mistake {
      ", by a thread that has not locked it; locked at ", 2},
     {"unlock of another's, ticket", unlock_of_another_ticket, &ticket, "ticket",
      ", by a thread that has not locked it; locked at ", 2},
+    {"unlock of another's, queue", unlock_of_another_queue, &queue, "queue",
+     ", by a thread that has not locked it; locked at ", 2},
     {"unlock of nobody's", unlock_of_nobody, &mutex, "mutex", ", and not locked", 1},
+    {"unlock of nobody's, ticket", unlock_of_nobody_ticket, &ticket, "ticket", ", and not locked",
+     1},
+    {"unlock of nobody's, queue", unlock_of_nobody_queue, &queue, "queue", ", and not locked", 1},
     {"destroyed while held", destroy_held, &mutex, "mutex", ", while held, locked at ", 2},
+    {"destroyed while held, ticket", destroy_held_ticket, &ticket, "ticket",
+     ", while held, locked at ", 2},
     {"destroyed while held, queue", destroy_held_queue, &queue, "queue", ", while held, locked at ",
      2},
     {"destroyed while held by others", destroy_unchecked, &mutex, "mutex",

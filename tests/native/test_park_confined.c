@@ -106,9 +106,12 @@ static void *take_part(void *arg)
     uint64_t random = 88172645463325252ull + second;
 
     for (uint64_t i = 1; i <= HANDOVERS / 2; i++) {
-        /* Once in a while one side takes far longer than any policy watches: the other parks. */
+        /*
+         * Once in a while one side takes far longer than any policy watches, also where the machine
+         * is so busy that a park has been seen to cost milliseconds: the other parks.
+         */
         if (i % 2500 == (second ? 0 : 1250)) {
-            spin_for(2 * MS);
+            spin_for(20 * MS);
         } else if (next_random(&random) % 16 == 0) {
             spin_for(18000 + (random >> 32) % 10000);
         }

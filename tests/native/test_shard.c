@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include <xsc/shard.h>
+#include <xsc/stats.h>
 
 #include "park_test.h"
 
@@ -516,6 +517,33 @@ static void busy_with_a_device(void)
     destroy(s, 0);
 }
 
+/* Where no message comes, it does not go on watching for one: a device would be noticed later. */
+static int wait_in_vain(struct xsc_shard *s, void *arg)
+{
+    struct xsc_stats before, after;
+    struct message m;
+    int fd;
+
+    (void)arg;
+    CHECK(!xsc_stats_read(&before, sizeof(before)), "statistics");
+    for (int i = 0; i < 160; i++) {
+        CHECK(xsc_shard_yield(s, &m, &fd, 100000) == XSC_SHARD_TIMEOUT, "something came");
+    }
+    CHECK(!xsc_stats_read(&after, sizeof(after)), "statistics");
+    CHECK(after.total_waits - before.total_waits <= 40, "%llu of 160 waits watched",
+          (unsigned long long)(after.total_waits - before.total_waits));
+    CHECK(!xsc_shard_send(s, &m) && xsc_shard_yield(s, &m, &fd, 0) == XSC_SHARD_MESSAGE, "one");
+    return 0;
+}
+
+static void does_not_watch_in_vain(void)
+{
+    struct xsc_shard *s = make(2, 1);
+
+    CHECK(!xsc_shard_run(s, -1, wait_in_vain, NULL), "run");
+    destroy(s, 0);
+}
+
 /* One ring ends one sleep: the next lasts until its deadline. */
 static int rung_once(struct xsc_shard *s, void *arg)
 {
@@ -636,7 +664,7 @@ int main(void)
     for (uint32_t with = 0; with < 2; with++) {
 #if defined(XSC_TEST_OTHER_PORT)
         if (with) {
-            const struct xsc_shard_config config = {sizeof(config), 8, 2, 1, 0};
+            const struct xsc_shard_config config = {sizeof(config), 8, 2, 1, 0, NULL};
             struct xsc_shard *s;
 
             CHECK(xsc_shard_create(&config, &s) == -ENOTSUP, "devices, here?");
@@ -657,6 +685,7 @@ int main(void)
     devices((uint32_t)messages / 100, (uint32_t)messages);
     devices((uint32_t)messages / 100, 0);
     busy_with_a_device();
+    does_not_watch_in_vain();
     rings();
     forks();
 #endif

@@ -17,8 +17,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -28,13 +26,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <xsc/stats.h>
 #include <xsc/wait.h>
+
+#include "trap_all.h"
 
 #define LOST_NS 30000000000ull
 #define WARM_UP 10000
@@ -65,22 +64,6 @@ static void trapped(int sig, siginfo_t *info, void *context)
     (void)context; /* the call is skipped; what it "returns" is nobody's concern here */
     game->calls[me]++;
     game->last_call[me] = info->si_syscall;
-}
-
-/* exit_group is let through, for the end, and so is what a signal handler returns by. */
-static bool trap_all(void)
-{
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 1, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
-    };
-    const struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
-
-    return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
-           !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
 }
 
 /* Both sides, at the same time: `rounds` hand-overs each way. False: one was lost. */

@@ -70,13 +70,15 @@ static void lock_h(void)
     FIELD(xsc_queue_node, next);
     FIELD(xsc_queue_node, turn);
     STRUCT(xsc_queue);
-    FIELD(xsc_queue, tail);
+    FIELD(xsc_queue, word);
     END(xsc_queue);
+    VALUE(XSC_QUEUE_HELD);
+    VALUE(XSC_QUEUE_HELD_BYTE);
     STRUCT(xsc_mutex);
     FIELD(xsc_mutex, word);
     END(xsc_mutex);
     VALUE(XSC_MUTEX_HELD);
-    VALUE(XSC_MUTEX_WOKEN);
+    VALUE(XSC_MUTEX_PARKED);
     VALUE(XSC_MUTEX_RESERVED);
     VALUE(XSC_MUTEX_HELD_BYTE);
 }
@@ -251,12 +253,19 @@ static void nap_h(void)
 
 static void shard_h(void)
 {
+    STRUCT(xsc_shard_ring);
+    FIELD(xsc_shard_ring, tail);
+    FIELD(xsc_shard_ring, wait);
+    FIELD(xsc_shard_ring, wake);
+    FIELD(xsc_shard_ring, arg);
+    END(xsc_shard_ring);
     STRUCT(xsc_shard_config);
     FIELD(xsc_shard_config, size);
     FIELD(xsc_shard_config, message_size);
     FIELD(xsc_shard_config, capacity);
     FIELD(xsc_shard_config, devices);
     FIELD(xsc_shard_config, reserved);
+    FIELD(xsc_shard_config, ring);
     END(xsc_shard_config);
     ENUM(xsc_shard_why);
     VALUE(XSC_SHARD_MESSAGE);

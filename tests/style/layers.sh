@@ -22,6 +22,7 @@ allow mech 'mech/ has no policy and no OS' "$compiler" '"(arch|mech)/' '"core/(c
 allow core 'core/ has no OS' "$compiler" '<xsc/(idle|watch)\.h>' '"(arch|mech|core)/'
 allow include 'a public header needs the C library only' "$compiler" '<errno\.h>' '<xsc/[a-z]+\.h>'
 allow user 'user/ stands on core/' '<' '"(user|core|mech|arch)/'
+allow uring 'uring/ stands on the public headers' '<'
 # The simulator runs the policy itself, without a library or a wait.
 for directory in tools examples; do
     allow $directory 'what stands on the library uses its public headers' '<' '"[a-z0-9_]+\.h"' \

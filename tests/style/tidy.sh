@@ -14,7 +14,7 @@ import json, os, sys
 database = {}
 for entry in json.load(open(sys.argv[1])):
     name = os.path.relpath(entry["file"])
-    if name.split("/")[0] in ("core", "mech", "user", "tools"):
+    if name.split("/")[0] in ("core", "mech", "user", "uring", "tools"):
         database.setdefault(name, entry)
 json.dump(list(database.values()), open(sys.argv[2], "w"))
 print("\n".join(sorted(database)))

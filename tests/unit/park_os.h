@@ -42,22 +42,26 @@ static struct fake_os {
     /* What the policy would say, and was told. */
     struct xsc_plan plan;
     bool asked_crowded, starved;
-    unsigned begun, learned, ended, naps, wakings, cpu_times;
+    unsigned begun, learned, ended, naps, wakings, cpu_times[2]; /* of parks, of naps */
+    bool times;
+    uint32_t doze_ns;
     uint64_t slack, ended_ns, late_ns, waking_ns;
     int cpu;
     struct xsc_site *own;
 } os;
 
-struct xsc_stay xsc_stay_begin(const volatile void *at, struct xsc_site *own, bool is_crowded)
+struct xsc_stay xsc_stay_begin(const volatile void *at, struct xsc_site *own, uint32_t doze_ns,
+                               bool is_crowded)
 {
     (void)at;
+    os.doze_ns = doze_ns;
     os.own = own;
     os.begun++;
     os.asked_crowded = is_crowded;
     if (is_crowded) {
-        return (struct xsc_stay){NULL, {0, XSC_NEVER, 0, true}};
+        return (struct xsc_stay){NULL, {0, XSC_NEVER, 0, true}, doze_ns};
     }
-    return (struct xsc_stay){NULL, os.plan};
+    return (struct xsc_stay){NULL, os.plan, doze_ns};
 }
 
 void xsc_stay_learn(const struct xsc_stay *stay)
@@ -80,22 +84,24 @@ uint32_t xsc_costs_read(struct xsc_costs *costs)
     return 1;
 }
 
-void xsc_costs_nap(uint64_t late_ns)
+void xsc_stay_saw(const struct xsc_stay *stay, enum xsc_evidence_of what, uint64_t ns)
 {
-    os.naps++;
-    os.late_ns = late_ns;
+    (void)stay;
+    if (what == XSC_NAP_LATE) {
+        os.naps++;
+        os.late_ns = ns;
+    } else if (what == XSC_WOKEN) {
+        os.wakings++;
+        os.waking_ns = ns;
+    } else {
+        os.cpu_times[what == XSC_NAP_CPU]++;
+    }
 }
 
-void xsc_costs_woken(uint64_t latency_ns)
+bool xsc_stay_times(const struct xsc_stay *stay)
 {
-    os.wakings++;
-    os.waking_ns = latency_ns;
-}
-
-void xsc_costs_cpu(uint64_t cpu_ns)
-{
-    (void)cpu_ns;
-    os.cpu_times++;
+    (void)stay;
+    return os.times;
 }
 
 uint64_t xsc_slack(uint64_t ns)

@@ -107,8 +107,10 @@ void xsc_poll_close(const struct xsc_poll *set)
     world.listeners--;
 }
 
-int xsc_poll_wait(const struct xsc_poll *set, uint64_t deadline_ns)
+int xsc_poll_wait(void *arg, uint64_t deadline_ns)
 {
+    const struct xsc_poll *set = arg;
+
     const uint64_t signal_ns = world.signal_ns ? fake.now + world.signal_ns : UINT64_MAX;
     const uint64_t until_ns = deadline_ns < signal_ns ? deadline_ns : signal_ns;
     uint64_t next;

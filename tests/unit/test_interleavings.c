@@ -162,6 +162,12 @@ static void use_queue(unsigned me)
     xsc_queue_unlock(&queue, &nodes[me]);
 }
 
+static void use_queue_twice(unsigned me)
+{
+    use_queue(me);
+    use_queue(me);
+}
+
 /* Thread 0 stores and unparks; the others park. */
 static void use_park(unsigned me)
 {
@@ -191,12 +197,18 @@ static const struct scenario {
     {"ticket, three", use_ticket, 3, 4, false, false, {0}, IL_FINE},
     {"queue, two", use_queue, 2, 4, false, false, {0}, IL_FINE},
     {"queue, three", use_queue, 3, 3, false, false, {0}, IL_FINE},
+    {"queue, two, twice each", use_queue_twice, 2, 3, false, false, {0}, IL_FINE},
+    {"queue, three, fences", use_queue, 3, 3, false, true, {0}, IL_FINE},
+    {"queue, no comparison", use_queue, 3, 4, false, false, {.no_compare = true}, IL_LOST},
+    {"queue, no wake", use_queue, 3, 4, false, false, {.no_wake = true}, IL_LOST},
     {"queue, no barrier", use_queue, 3, 4, false, false, {.no_barrier = true}, IL_LOST},
     {"mutex, two", use_mutex, 2, 4, false, false, {0}, IL_FINE},
     {"mutex, two, twice each", use_mutex_twice, 2, 3, false, false, {0}, IL_FINE},
     {"mutex, two, twice each, fences", use_mutex_twice, 2, 3, false, true, {0}, IL_FINE},
     {"mutex, three", use_mutex, 3, 3, false, false, {0}, IL_FINE},
     {"mutex, three, impatient", use_mutex_twice, 3, 3, true, false, {0}, IL_FINE},
+    {"mutex, three, twice each, fences", use_mutex_twice, 3, 3, false, true, {0}, IL_FINE},
+    {"mutex, three, impatient, fences", use_mutex_twice, 3, 3, true, true, {0}, IL_FINE},
     {"mutex, three, one gives up", use_mutex_timed, 3, 3, false, false, {0}, IL_FINE},
     {"mutex, three, one gives up, impatient", use_mutex_timed, 3, 3, true, false, {0}, IL_FINE},
     {"mutex, no barrier", use_mutex, 2, 5, false, false, {.no_barrier = true}, IL_LOST},

@@ -54,9 +54,9 @@ static void nobody_waits_nobody_is_woken(void **state)
 
 static void unlock_and_see(void)
 {
-    assert_int_equal(m.word, XSC_MUTEX_HELD);
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
     xsc_mutex_unlock(&m);
-    assert_int_equal(m.word, XSC_MUTEX_WOKEN);
+    assert_int_equal(m.word, 0);
     assert_int_equal(os.wakes, 1);
     assert_int_equal(os.woke_count, 1);
     assert_int_equal(os.woke_bits, 1);
@@ -71,7 +71,7 @@ static void an_unlock_wakes_who_is_parked(void **state)
         hold();
         os.in_sleep = unlock_and_see;
         xsc_mutex_lock(&m);
-        assert_int_equal(m.word, XSC_MUTEX_HELD); /* WOKEN has done its service */
+        assert_int_equal(m.word, XSC_MUTEX_HELD); /* nobody else is parked */
         assert_int_equal(os.sleeps, 1);
         xsc_mutex_unlock(&m);
         assert_int_equal(m.word, 0);
@@ -84,11 +84,11 @@ static void unlock_thrice(void)
 {
     for (int i = 0; i < 3; i++) {
         xsc_mutex_unlock(&m);
-        assert_int_equal(m.word, XSC_MUTEX_WOKEN);
+        assert_int_equal(m.word, 0); /* so that the next lock is inline */
         assert_int_equal(os.wakes, 1);
         if (i < 2) {
             xsc_mutex_lock(&m);
-            assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_WOKEN);
+            assert_int_equal(m.word, XSC_MUTEX_HELD);
         }
     }
 }
@@ -106,7 +106,7 @@ static void one_is_woken_not_one_an_unlock(void **state)
 static void lose_it_twice(void)
 {
     round_no++;
-    assert_int_equal(m.word, XSC_MUTEX_HELD); /* WOKEN was taken off before it slept */
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
     xsc_mutex_unlock(&m);
     assert_int_equal(os.wakes, round_no);
     if (round_no < 3) {
@@ -124,8 +124,8 @@ static void who_comes_too_late_is_woken_again(void **state)
     assert_int_equal(m.word, XSC_MUTEX_HELD);
 }
 
-/* A word that shares the bucket has somebody parked: WOKEN is set for nobody. */
-static void a_woken_that_means_nobody(void **state)
+/* Two are asleep, one is woken: it takes the lock, and sees to it that the other is woken, too. */
+static void the_one_woken_remembers_the_other(void **state)
 {
     uint32_t *parked = &xsc_parked[xsc_park_bucket(&m)];
 
@@ -133,18 +133,41 @@ static void a_woken_that_means_nobody(void **state)
     xsc_park_init(XSC_PARK_AUTO);
     *parked += PARKED_ONE;
     hold();
-    xsc_mutex_unlock(&m);
-    assert_int_equal(m.word, XSC_MUTEX_WOKEN);
-    assert_int_equal(xsc_mutex_trylock(&m), 0); /* is not in the way, */
     os.in_sleep = unlock_and_see;
-    os.wakes = 0;
-    xsc_mutex_lock(&m); /* nor does it keep the next waiter from being woken, */
+    xsc_mutex_lock(&m);
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
+    xsc_mutex_unlock(&m);
+    assert_int_equal(os.wakes, 2);
+    /* Who has not slept knows nothing of sleepers: one is on its way. */
+    assert_int_equal(xsc_mutex_lock_slow(&m, XSC_FOREVER), 0);
     assert_int_equal(m.word, XSC_MUTEX_HELD);
     xsc_mutex_unlock(&m);
+    assert_int_equal(m.word, 0);
+    assert_int_equal(os.wakes, 2);
     *parked -= PARKED_ONE;
-    assert_int_equal(m.word, XSC_MUTEX_WOKEN);
+}
+
+/* Left by an unlock that found nobody parked. */
+static void a_parked_that_means_nobody(void **state)
+{
+    uint32_t *parked = &xsc_parked[xsc_park_bucket(&m)];
+
+    (void)state;
+    xsc_park_init(XSC_PARK_AUTO);
+    hold();
+    m.word |= XSC_MUTEX_PARKED;
+    xsc_mutex_unlock(&m);
+    assert_int_equal(m.word, XSC_MUTEX_PARKED);
+    *parked += PARKED_ONE; /* somebody is there, if perhaps for another word: it stays, */
     xsc_mutex_lock(&m);
-    assert_int_equal(m.word, XSC_MUTEX_HELD); /* and it goes when nobody is parked there */
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
+    xsc_mutex_unlock(&m);
+    assert_int_equal(m.word, 0);
+    assert_int_equal(os.wakes, 1);
+    *parked -= PARKED_ONE;
+    m.word = XSC_MUTEX_PARKED; /* nobody: it goes */
+    xsc_mutex_lock(&m);
+    assert_int_equal(m.word, XSC_MUTEX_HELD);
 }
 
 /* The owner's second look: it knows nothing but the address. */
@@ -160,6 +183,30 @@ static void late_waiters_of_either_kind_are_woken(void **state)
     assert_int_equal(m.word, 0);
 }
 
+/* After a time of fences for nobody an unlock is a store again (RELIEF in user/park.c). */
+static void fences_for_nobody_end(void **state)
+{
+    const uint32_t b = xsc_park_bucket(&m);
+
+    (void)state;
+    xsc_park_init(XSC_PARK_AUTO);
+    xsc_parked[b] = 0;
+    relief[b].fenced = 1;
+    takes_ns = 5000;
+    for (int i = 0; i < 100; i++) {
+        xsc_mutex_lock(&m);
+        xsc_mutex_unlock(&m);
+        assert_int_equal(m.word, 0);
+    }
+    assert_int_equal(xsc_parked[b], 0);
+    for (int i = 0; i < 600; i++) {
+        xsc_mutex_lock(&m);
+        xsc_mutex_unlock(&m);
+    }
+    assert_int_equal(xsc_parked[b], XSC_PARK_QUIET);
+    assert_int_equal(os.wakes, 0);
+}
+
 /* ---------------------------------------------------------------------------- starving ---- */
 
 /* Each time another one was faster; the fourth time the waiter has had enough. */
@@ -170,19 +217,20 @@ static void barge(void)
     round_no++;
     fake_advance(PATIENCE_NS / 3 + 1);
     if (round_no <= 3) {
-        assert_int_equal(was, XSC_MUTEX_HELD);
+        assert_int_equal(was, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
         xsc_mutex_unlock(&m);
         hold();
         return;
     }
     assert_int_equal(was, XSC_MUTEX_HELD | XSC_MUTEX_RESERVED);
     assert_int_equal(os.slept_bits, 1u << XSC_MUTEX_HELD_BYTE);
+    m.word |= XSC_MUTEX_PARKED; /* another one sleeps: that is for the unlock after this */
     xsc_mutex_unlock(&m);
-    assert_int_equal(m.word, XSC_MUTEX_RESERVED);
+    assert_int_equal(m.word, XSC_MUTEX_RESERVED | XSC_MUTEX_PARKED);
     assert_int_equal(os.woke_bits, 1u << XSC_MUTEX_HELD_BYTE);
     assert_int_equal(xsc_mutex_trylock(&m), -EBUSY);
     assert_int_equal(xsc_mutex_lock_for(&m, US), -ETIMEDOUT);
-    assert_int_equal(m.word, XSC_MUTEX_RESERVED);
+    assert_int_equal(m.word, XSC_MUTEX_RESERVED | XSC_MUTEX_PARKED);
     os.woken = true;
 }
 
@@ -193,7 +241,7 @@ static void who_waits_long_is_next(void **state)
     os.in_sleep = barge;
     xsc_mutex_lock(&m);
     assert_int_equal(round_no, 4);
-    assert_int_equal(m.word, XSC_MUTEX_HELD);
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
     xsc_mutex_unlock(&m);
     assert_int_equal(xsc_mutex_trylock(&m), 0); /* for anybody again */
 }
@@ -236,7 +284,7 @@ static void a_deadline_is_kept(void **state)
     assert_int_equal(os.sleeps, 0);
     assert_int_equal(xsc_mutex_lock_for(&m, MS), -ETIMEDOUT);
     assert_true(fake.now - start >= MS);
-    assert_int_equal(m.word, XSC_MUTEX_HELD);
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
     xsc_mutex_unlock(&m);
     assert_int_equal(xsc_mutex_lock_for(&m, 0), 0);
 }
@@ -246,7 +294,7 @@ static void too_late(void)
 {
     xsc_mutex_unlock(&m);
     hold();
-    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_WOKEN);
+    assert_int_equal(m.word, XSC_MUTEX_HELD);
     fake_advance(2 * MS);
 }
 
@@ -256,7 +304,8 @@ static void who_gives_up_passes_on_the_wake(void **state)
     hold();
     os.in_sleep = too_late;
     assert_int_equal(xsc_mutex_lock_for(&m, MS), -ETIMEDOUT);
-    assert_int_equal(m.word, XSC_MUTEX_HELD); /* else that owner would wake nobody */
+    /* Else that owner would wake nobody. */
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
 }
 
 static void just_in_time(void)
@@ -338,32 +387,78 @@ static void a_queue_parks_and_is_woken(void **state)
         assert_int_equal(fake.yields, crowd ? YIELDS : 0);
         assert_int_equal(os.sleeps, 1);
         assert_int_equal(os.wakes, 1);
-        assert_ptr_equal(os.woke, &node[1].turn);
-        assert_ptr_equal(queue.tail, &node[1]);
+        assert_int_equal(os.woke_bits, 1u << (XSC_QUEUE_HELD_BYTE & 3));
+        assert_int_equal(queue.word, XSC_QUEUE_HELD); /* the line is empty */
         xsc_queue_unlock(&queue, &node[1]);
-        assert_null(queue.tail);
+        assert_int_equal(queue.word, 0);
         assert_int_equal(os.wakes, 1);
     }
 }
 
-/* The one behind has taken the tail, and lost its CPU before it could say who it is. */
-static void now_says_who_it_is(void *arg)
+/* Two wait: the second one's turn comes when the first has the lock, and then it watches HELD. */
+static void second_in_line(void)
 {
-    (void)arg;
-    __atomic_store_n(&node[0].next, &node[1], __ATOMIC_RELEASE);
+    if (++round_no == 1) {
+        assert_ptr_equal(os.slept_on, &node[2].turn);
+        node[2].turn = 1;
+        os.woken = true;
+    } else {
+        assert_int_equal(os.slept_bits, 1u << (XSC_QUEUE_HELD_BYTE & 3));
+        assert_int_equal(queue.word, (uintptr_t)&node[2] | XSC_QUEUE_HELD);
+        unlock_the_queue();
+    }
 }
 
-static void an_unlock_waits_for_the_name_of_the_next(void **state)
+static void a_turn_is_waited_for_before_the_lock(void **state)
 {
     (void)state;
     xsc_queue_lock(&queue, &node[0]);
-    node[1] = (struct xsc_queue_node){0};
-    queue.tail = &node[1];
+    queue.word = (uintptr_t)&node[1] | XSC_QUEUE_HELD;
+    os.in_sleep = second_in_line;
+    xsc_queue_lock(&queue, &node[2]);
+    assert_ptr_equal(node[1].next, &node[2]);
+    assert_int_equal(os.sleeps, 2);
+    assert_int_equal(queue.word, XSC_QUEUE_HELD);
+}
+
+/* The one behind has put itself last, and lost its CPU before it could say who it is. */
+static void now_says_who_it_is(void *arg)
+{
+    (void)arg;
+    __atomic_store_n(&node[1].next, &node[2], __ATOMIC_RELEASE);
+}
+
+static void another_comes(void)
+{
+    node[2] = (struct xsc_queue_node){0};
+    queue.word = (uintptr_t)&node[2] | XSC_QUEUE_HELD;
     fake.yield_ns = 1000;
     fake_call_at(fake.now + 10000, now_says_who_it_is, NULL);
+    unlock_the_queue();
+    assert_int_equal(queue.word, (uintptr_t)&node[2]);
+    assert_int_equal(xsc_queue_trylock(&queue, &node[0]), -EBUSY); /* free, and not for everybody */
+}
+
+/* Let go between the inline part's look and ours: there is no line to stand in. */
+static void free_after_all(void **state)
+{
+    (void)state;
+    xsc_queue_lock_slow(&queue, &node[0]);
+    assert_int_equal(queue.word, XSC_QUEUE_HELD);
     xsc_queue_unlock(&queue, &node[0]);
-    assert_int_equal(node[1].turn, 1);
-    assert_ptr_equal(queue.tail, &node[1]);
+    assert_int_equal(queue.word, 0);
+}
+
+static void who_takes_it_waits_for_the_name_of_the_next(void **state)
+{
+    (void)state;
+    xsc_queue_lock(&queue, &node[0]);
+    os.in_sleep = another_comes;
+    xsc_parked[xsc_park_bucket(&node[2].turn)] += PARKED_ONE;
+    xsc_queue_lock(&queue, &node[1]);
+    assert_int_equal(node[2].turn, 1);
+    assert_ptr_equal(os.woke, &node[2].turn);
+    assert_int_equal(queue.word, (uintptr_t)&node[2] | XSC_QUEUE_HELD);
     assert_true(fake.yields > 0);
 }
 
@@ -374,8 +469,10 @@ int main(void)
         FRESH(an_unlock_wakes_who_is_parked),
         FRESH(one_is_woken_not_one_an_unlock),
         FRESH(who_comes_too_late_is_woken_again),
-        FRESH(a_woken_that_means_nobody),
+        FRESH(the_one_woken_remembers_the_other),
+        FRESH(a_parked_that_means_nobody),
         FRESH(late_waiters_of_either_kind_are_woken),
+        FRESH(fences_for_nobody_end),
         FRESH(who_waits_long_is_next),
         FRESH(who_gives_up_gives_back_what_it_reserved),
         FRESH(a_deadline_is_kept),
@@ -385,7 +482,9 @@ int main(void)
         FRESH(a_ticket_watches_where_there_are_cpus),
         FRESH(a_ticket_yields_where_there_are_none),
         FRESH(a_queue_parks_and_is_woken),
-        FRESH(an_unlock_waits_for_the_name_of_the_next),
+        FRESH(a_turn_is_waited_for_before_the_lock),
+        FRESH(free_after_all),
+        FRESH(who_takes_it_waits_for_the_name_of_the_next),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,7 +265,7 @@ static void rare_starving_is_no_crowd(void **state)
 
 /* ---- costs that change ---- */
 
-static void new_costs_new_accounts(void **state)
+static void new_costs_new_plans(void **state)
 {
     const struct xsc_costs vm = policy_costs(0, 1), metal = policy_costs(1, 1);
     struct xsc_policy site = {0};
@@ -308,7 +308,7 @@ int main(void)
         cmocka_unit_test(crowded_means_leave),
         cmocka_unit_test(starved_watches_make_a_crowd),
         cmocka_unit_test(rare_starving_is_no_crowd),
-        cmocka_unit_test(new_costs_new_accounts),
+        cmocka_unit_test(new_costs_new_plans),
         cmocka_unit_test(state_is_small),
     };
 

@@ -177,27 +177,25 @@ static void long_training(void **state)
 }
 
 /*
- * New costs open new accounts: the bound holds from then on. A plan learned where a park is
- * cheap, to watch for a little longer than that, is not covered where it is dear.
+ * The costs change again and again: each wait stands in the accounts at those of its time. A plan
+ * learned where a park is cheap, to watch for a little longer than that, is not covered where it is
+ * dear.
  */
-static void new_costs(void **state)
+static void changing_costs(void **state)
 {
     (void)state;
     for (unsigned k = 0; k < 50; k++) {
         struct run r = {.c = policy_costs(1, 2), .random = k};
 
-        for (unsigned i = 0; i < 300; i++) {
-            const struct xsc_plan plan = xsc_policy_plan(&r.site, &r.c, false);
+        for (unsigned machine = 0; machine < 8; machine++) {
+            xsc_policy_costs_changed(&r.site);
+            r.c = policy_costs(machine % 2 ? 0 : 1, 2);
+            for (unsigned i = 0; i < 300; i++) {
+                const struct xsc_plan plan = xsc_policy_plan(&r.site, &r.c, false);
 
-            one_wait(&r, &plan, unit_between(&r.random, 0, 40000 + k * 200));
-        }
-        xsc_policy_costs_changed(&r.site);
-        r.c = policy_costs(0, 2);
-        r.paid = r.watch = r.park = 0;
-        for (unsigned i = 0; i < 100; i++) { /* the first wait speaks against no plan */
-            const struct xsc_plan plan = xsc_policy_plan(&r.site, &r.c, false);
-
-            one_wait(&r, &plan, i ? plan.watch_ns + 1 : 0);
+                one_wait(&r, &plan,
+                         i % 3 ? unit_between(&r.random, 0, 40000 + k * 200) : plan.watch_ns + 1);
+            }
         }
     }
 }
@@ -227,7 +225,7 @@ int main(void)
         cmocka_unit_test(safe_plan),      cmocka_unit_test(random_waits),
         cmocka_unit_test(worst_waits),    cmocka_unit_test(betrayals),
         cmocka_unit_test(turning_points), cmocka_unit_test(two_levels),
-        cmocka_unit_test(long_training),  cmocka_unit_test(new_costs),
+        cmocka_unit_test(long_training),  cmocka_unit_test(changing_costs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

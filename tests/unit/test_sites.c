@@ -37,6 +37,7 @@ uint64_t xsc_slack(uint64_t ns)
 
 static uint32_t words[4096];
 static struct xsc_costs costs;
+static struct xsc_evidence seen; /* some site's */
 
 static int setup(void **state)
 {
@@ -50,6 +51,7 @@ static int setup(void **state)
     for (int i = 0; i < FIRST_NAPS; i++) {
         os.late[i] = 30 * US;
     }
+    memset(&everywhere, 0, sizeof(everywhere));
     memset(&seen, 0, sizeof(seen));
     memset(&in_force, 0, sizeof(in_force));
     memset(sites, 0, sizeof(sites));
@@ -121,31 +123,38 @@ static void no_figure_is_beyond_belief(void **state)
     assert_int_equal(costs.park_latency_ns, XSC_COST_MAX);
 }
 
-/* In force changes when the evidence is half as much again away, and then once. */
+/* In force changes when the evidence is a quarter away, and each time it is again. */
 static void the_costs_in_force_follow_the_evidence(void **state)
 {
     (void)state;
     xsc_costs_refresh();
     for (int i = 0; i < 1000; i++) {
-        xsc_costs_woken(40 * US);
+        xsc_costs_saw(&seen, XSC_WOKEN, 36 * US);
         xsc_costs_refresh();
     }
     assert_int_equal(xsc_costs_read(&costs), 1);
     for (int i = 0; i < 1000; i++) {
-        xsc_costs_woken(80 * US);
+        xsc_costs_saw(&seen, XSC_WOKEN, 80 * US);
         xsc_costs_refresh();
     }
-    assert_in_range(xsc_costs_read(&costs), 2, 3);
-    assert_in_range(costs.park_latency_ns, 45 * US, 84 * US);
+    assert_in_range(xsc_costs_read(&costs), 3, 5);
+    assert_in_range(costs.park_latency_ns, 64 * US, 84 * US);
     assert_int_equal(costs.park_cpu_ns, 5000);
     for (int i = 0; i < 1000; i++) {
-        xsc_costs_cpu(1 * US);
-        xsc_costs_nap(3 * US);
+        xsc_costs_saw(&seen, XSC_PARK_CPU, 1 * US);
+        xsc_costs_saw(&seen, XSC_NAP_LATE, 3 * US);
         xsc_costs_refresh();
     }
     xsc_costs_read(&costs);
     assert_in_range(costs.park_cpu_ns, 900, 2000);
+    assert_int_equal(costs.nap_cpu_ns, 5000); /* of these nothing has been seen */
     assert_in_range(costs.nap_latency_ns + costs.nap_jitter_ns / 2, 2500, 6 * US);
+    for (int i = 0; i < 1000; i++) {
+        xsc_costs_saw(&seen, XSC_NAP_CPU, 12 * US);
+        xsc_costs_refresh();
+    }
+    xsc_costs_read(&costs);
+    assert_in_range(costs.nap_cpu_ns, 9 * US, 13 * US);
 }
 
 /* One sample in ten that lost its CPU for ms moves nothing. */
@@ -154,7 +163,7 @@ static void preemptions_are_not_followed(void **state)
     (void)state;
     xsc_costs_refresh();
     for (int i = 0; i < 1000; i++) {
-        xsc_costs_woken(i % 10 ? 30 * US + (uint64_t)(i % 7) * 100 : 4000 * US);
+        xsc_costs_saw(&seen, XSC_WOKEN, i % 10 ? 30 * US + (uint64_t)(i % 7) * 100 : 4000 * US);
         xsc_costs_refresh();
     }
     assert_int_equal(xsc_costs_read(&costs), 1);
@@ -188,7 +197,7 @@ static void the_preference_is_asked_once_and_must_be_known(void **state)
 /* One wait of ns at the word, as user/watch_then.c makes it; returns the plan it had. */
 static struct xsc_plan one_wait(const void *word, uint64_t ns)
 {
-    const struct xsc_stay stay = xsc_stay_begin(word, NULL, false);
+    const struct xsc_stay stay = xsc_stay_begin(word, NULL, 0, false);
 
     xsc_stay_learn(&stay);
     xsc_stay_end(&stay, ns, false);
@@ -199,7 +208,7 @@ static void new_is_watch_for_what_a_park_costs(void **state)
 {
     (void)state;
     assert_int_equal(one_wait(words, US).watch_ns, 53000); /* the guess */
-    assert_int_equal(one_wait(words, US).watch_ns, 35000); /* measured by the first */
+    assert_int_equal(one_wait(words, US).watch_ns, 31250); /* measured by the first */
 }
 
 static void long_waits_are_parked_at_once(void **state)
@@ -235,13 +244,13 @@ static void a_site_of_ones_own(void **state)
     (void)state;
     memset(&own, 0, sizeof(own));
     for (unsigned i = 0; i < 200; i++) {
-        stay = xsc_stay_begin(&many[i], &own, false);
+        stay = xsc_stay_begin(&many[i], &own, 0, false);
         xsc_stay_learn(&stay);
         xsc_stay_end(&stay, 300 * US, false);
         assert_true(one_wait(&own, US).nap_ns == XSC_NEVER);
     }
-    assert_in_range(xsc_stay_begin(words, &own, false).plan.nap_ns, 240 * US, 275 * US);
-    assert_int_equal(xsc_stay_begin(words, NULL, false).plan.watch_ns, 35000);
+    assert_in_range(xsc_stay_begin(words, &own, 0, false).plan.nap_ns, 240 * US, 275 * US);
+    assert_int_equal(xsc_stay_begin(words, NULL, 0, false).plan.watch_ns, 35000);
 }
 
 static void another_word_has_learned_nothing_of_it(void **state)
@@ -281,7 +290,7 @@ static void words_spread_over_the_sites(void **state)
 static void a_crowded_wait_leaves_no_record(void **state)
 {
     (void)state;
-    const struct xsc_stay stay = xsc_stay_begin(words, NULL, true);
+    const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, true);
 
     assert_true(stay.plan.crowded);
     assert_int_equal(stay.plan.watch_ns, 0);
@@ -297,7 +306,7 @@ static void who_comes_second_drops_its_record(void **state)
     (void)state;
     for (size_t i = 0; i < LENGTH(states); i++) {
         setup(NULL);
-        const struct xsc_stay stay = xsc_stay_begin(words, NULL, false);
+        const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, false);
 
         stay.site->ns = 7;
         stay.site->state = states[i];
@@ -312,7 +321,7 @@ static void while_another_learns_nothing_is_learned(void **state)
     (void)state;
     one_wait(words, US);
     one_wait(words, US);
-    const struct xsc_stay stay = xsc_stay_begin(words, NULL, false);
+    const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, false);
     const uint32_t waits = stay.site->site.waits;
 
     learning = 1;
@@ -325,6 +334,20 @@ static void while_another_learns_nothing_is_learned(void **state)
     assert_int_equal(stay.site->state, EMPTY);
 }
 
+/* One wait that is parked, with its wake-up's latency and its CPU time. */
+static struct xsc_plan one_sleep(const void *word, uint64_t ns, uint64_t latency_ns,
+                                 uint64_t cpu_ns)
+{
+    const struct xsc_stay stay = xsc_stay_begin(word, NULL, 0, false);
+
+    xsc_stay_learn(&stay);
+    xsc_stay_saw(&stay, XSC_WOKEN, latency_ns);
+    xsc_stay_saw(&stay, XSC_PARK_CPU, cpu_ns);
+    xsc_stay_end(&stay, ns, false);
+    return stay.plan;
+}
+
+/* At once: not a plan at a time, watching for nothing meanwhile. */
 static void changed_costs_make_plans_anew(void **state)
 {
     (void)state;
@@ -332,11 +355,92 @@ static void changed_costs_make_plans_anew(void **state)
         one_wait(words, 300 * US);
     }
     for (int i = 0; i < 200; i++) {
-        xsc_costs_woken(500 * US);
+        xsc_costs_saw(&site_of(words)->seen, XSC_WOKEN, 500 * US);
     }
-    one_wait(words, 300 * US); /* takes the new costs over */
-    assert_int_equal(one_wait(words, 300 * US).nap_ns, XSC_NEVER);
-    assert_int_equal(site_of(words)->changes, changes);
+    one_wait(words, 300 * US); /* takes the new costs over, and learns */
+    const struct xsc_plan plan = one_wait(words, 300 * US);
+
+    assert_in_range(plan.nap_ns, 240 * US, 275 * US);
+    assert_true(site_of(words)->costs.park_latency_ns > 300 * US);
+}
+
+/* Where sleeps are long, waking is dear, which is no other site's concern; all begin as the process. */
+static void a_site_reckons_with_its_own_costs(void **state)
+{
+    const uint32_t *other = words + 1;
+
+    (void)state;
+    while (site_of(other) == site_of(words)) {
+        other++;
+    }
+    one_wait(words, US);
+    one_wait(other, US);
+    for (int i = 0; i < 100; i++) {
+        one_sleep(words, 20000 * US, 90 * US, 20 * US);
+    }
+    assert_in_range(site_of(words)->costs.park_latency_ns, 68 * US, 93 * US);
+    assert_in_range(site_of(words)->costs.park_cpu_ns, 15 * US, 21 * US);
+    one_wait(other, US);
+    assert_int_equal(site_of(other)->costs.park_latency_ns, 30 * US);
+    assert_int_equal(site_of(other)->costs.park_cpu_ns, 1250);
+    while (site_of(other) == site_of(words) || site_of(other)->costs.weight) {
+        other++;
+    }
+    one_wait(other, US);
+    assert_in_range(site_of(other)->costs.park_latency_ns, 68 * US, 93 * US);
+}
+
+/* A plain word's: its parks are naps, whatever else changes. */
+static void a_dozing_site_stays_one(void **state)
+{
+    (void)state;
+    /* Half a nap of CPU, and of latency: what a park is guessed to cost at first. */
+    assert_int_equal(xsc_stay_begin(words, NULL, 200 * US, false).plan.watch_ns,
+                     (13 + 200 + 40) * US / 2);
+    for (int i = 0; i < 100; i++) {
+        const struct xsc_stay stay = xsc_stay_begin(words, NULL, 200 * US, false);
+
+        xsc_stay_learn(&stay);
+        xsc_stay_saw(&stay, XSC_NAP_LATE, (50 + (uint64_t)i) * US);
+        xsc_stay_end(&stay, 20000 * US, false);
+        assert_int_equal(site_of(words)->costs.doze_ns, 200 * US);
+    }
+    assert_true(site_of(words)->costs.nap_latency_ns > 60 * US);
+    assert_in_range(xsc_stay_begin(words, NULL, 200 * US, false).plan.nap_ns, 19000 * US,
+                    20000 * US);
+}
+
+/* A dozen sleeps are enough to tell 3 us from 30. */
+static void the_first_sleeps_move_most(void **state)
+{
+    (void)state;
+    one_wait(words, US);
+    for (int i = 0; i < 12; i++) {
+        one_sleep(words, 20000 * US, 3 * US, 1 * US);
+    }
+    assert_true(site_of(words)->costs.park_latency_ns < 12000); /* from 30 */
+    assert_true(xsc_stay_begin(words, NULL, 0, false).plan.watch_ns < 14000);
+}
+
+/* The first 16 sleeps, then one in 8, later one in 64. */
+static void sleeps_are_timed_now_and_then(void **state)
+{
+    const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, false);
+    unsigned early = 0, later = 0, late = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 16; i++) {
+        early += xsc_stay_times(&stay);
+    }
+    for (unsigned i = 16; i < 256; i++) {
+        later += xsc_stay_times(&stay);
+    }
+    for (unsigned i = 256; i < 896; i++) {
+        late += xsc_stay_times(&stay);
+    }
+    assert_int_equal(early, 16);
+    assert_in_range(later, 28, 31);
+    assert_int_equal(late, 10);
 }
 
 /* A fork() in the middle of another thread's learning: the child finds out, the parent does not. */
@@ -346,7 +450,7 @@ static void a_childs_ghost_is_let_go_of(void **state)
     for (int child = 0; child < 2; child++) {
         setup(NULL);
         one_wait(words, US);
-        const struct xsc_stay stay = xsc_stay_begin(words, NULL, false);
+        const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, false);
 
         learning = 1; /* by a thread that the child does not have */
         stay.site->site.busy = 1;
@@ -381,6 +485,10 @@ int main(void)
         cmocka_unit_test_setup(who_comes_second_drops_its_record, setup),
         cmocka_unit_test_setup(while_another_learns_nothing_is_learned, setup),
         cmocka_unit_test_setup(changed_costs_make_plans_anew, setup),
+        cmocka_unit_test_setup(a_site_reckons_with_its_own_costs, setup),
+        cmocka_unit_test_setup(a_dozing_site_stays_one, setup),
+        cmocka_unit_test_setup(the_first_sleeps_move_most, setup),
+        cmocka_unit_test_setup(sleeps_are_timed_now_and_then, setup),
         cmocka_unit_test_setup(a_childs_ghost_is_let_go_of, setup),
     };
 

@@ -125,6 +125,91 @@ static void an_unpark_ends_a_nap(void **state)
     assert_in_range(os.ended_ns, 40 * US, 41 * US);
 }
 
+/* ------------------------------------------------------------------------ plain words ---- */
+
+static int wait_site(uint64_t timeout_ns)
+{
+    static struct xsc_site own;
+    const struct xsc_watch w = XSC_WATCH(word.u32, 0);
+
+    word.u64 = 0;
+    os.in_sleep = NULL;
+    return xsc_wait_site(&own, &w, timeout_ns);
+}
+
+static void a_plain_word_is_dozed_for(void **state)
+{
+    (void)state;
+    os.plan = (struct xsc_plan){0, XSC_NEVER, 0, false};
+    const uint64_t start = fake.now;
+
+    os.times = true;
+    fake_store_at(start + 150 * US, word.u32, 4, 1);
+    assert_int_equal(wait_site(XSC_FOREVER), 0);
+    assert_int_equal(os.cpu_times[0] + os.cpu_times[1], 0);
+    assert_int_equal(os.doze_ns, DOZE_NS);
+    assert_int_equal(os.sleeps, 1);
+    assert_in_range(fake.now - start, 200 * US, 201 * US);
+    assert_in_range(os.ended_ns, 100 * US, 101 * US); /* some time in that nap */
+    assert_int_equal(os.wakings + os.naps, 0);        /* no evidence of what a planned one costs */
+    park(MS);
+    assert_int_equal(os.doze_ns, 0);
+}
+
+/* 3.2 ms of naps of 0.2 ms, then a sixteenth, from 16 ms on 1 ms each. */
+static void dozes_grow_with_the_wait(void **state)
+{
+    (void)state;
+    os.plan = (struct xsc_plan){0, XSC_NEVER, 0, false};
+    const uint64_t start = fake.now;
+
+    fake_store_at(start + 100 * MS, word.u32, 4, 1);
+    assert_int_equal(wait_site(XSC_FOREVER), 0);
+    assert_in_range(fake.now - start, 100 * MS, 101 * MS + US);
+    assert_in_range(os.sleeps, 16 + 20 + 80, 16 + 30 + 90);
+    const unsigned sleeps = os.sleeps;
+
+    fake_store_at(fake.now + 200 * MS, word.u32, 4, 1);
+    assert_int_equal(wait_site(XSC_FOREVER), 0);
+    assert_in_range(os.sleeps - 2 * sleeps, 99, 101);
+}
+
+/* As long as it was planned: to look in between would cost, and wake nobody sooner. */
+static void a_plain_words_nap_is_one(void **state)
+{
+    (void)state;
+    os.plan = (struct xsc_plan){0, 5 * MS, 6 * MS, false};
+    const uint64_t start = fake.now;
+
+    fake_store_at(start + 5 * MS + 50 * US, word.u32, 4, 1);
+    assert_int_equal(wait_site(XSC_FOREVER), 0);
+    assert_int_equal(os.sleeps, 1);
+    assert_int_equal(os.naps, 1);
+    assert_in_range(fake.now - start, 5 * MS + 50 * US, 5 * MS + 51 * US);
+}
+
+static void a_doze_ends_at_its_deadline(void **state)
+{
+    (void)state;
+    for (int crowd = 0; crowd < 2; crowd++) {
+        set_up(NULL);
+        os.plan = (struct xsc_plan){0, XSC_NEVER, 0, crowd};
+        const uint64_t start = fake.now;
+
+        assert_int_equal(wait_site(5 * MS + 7), -ETIMEDOUT);
+        assert_in_range(fake.now - start, 5 * MS + 7, 5 * MS + 2 * US);
+        assert_true(os.sleeps > 16);
+        assert_int_equal(counts().parks, 1);
+        assert_int_equal(counts().parks_met, 0);
+        fake_store_at(fake.now + 3 * MS, word.u32, 4, 1);
+        assert_int_equal(wait_site(5 * MS), 0);
+        assert_int_equal(counts().parks_met, 1);
+    }
+    const struct xsc_watch w = XSC_WATCH(word.u32, 0);
+
+    assert_int_equal(xsc_wait_site(NULL, &w, MS), -EINVAL);
+}
+
 /* --------------------------------------------------------------------------- starved ---- */
 
 static void back_late_from_a_watch(void **state)
@@ -186,7 +271,7 @@ static void in_a_crowd_nothing_is_watched_learned_or_timed(void **state)
     assert_int_equal(park(XSC_FOREVER), 0);
     assert_int_equal(fake.clock_reads - clocks, 1); /* the waker's stamp */
     assert_int_equal(fake_script[0].waits, 0);
-    assert_int_equal(os.learned + os.ended + os.wakings + os.cpu_times, 0);
+    assert_int_equal(os.learned + os.ended + os.wakings + os.cpu_times[0] + os.cpu_times[1], 0);
     const struct xsc_counts n = counts();
 
     assert_int_equal(n.parks, 2);
@@ -214,26 +299,22 @@ static void in_a_crowd_timeouts_are_kept(void **state)
     assert_int_equal(os.until_ns, XSC_FOREVER);
 }
 
-/* The CPU time of a sleep is asked for at every 8th, later at every 64th. */
-static void cpu_time_is_asked_for_now_and_then(void **state)
+/* A nap's and a park's are not the same: one sets a timer. */
+static void cpu_time_is_told_by_its_kind(void **state)
 {
-    unsigned early, late;
-
     (void)state;
     os.plan = (struct xsc_plan){0, XSC_NEVER, 0, false};
-    for (unsigned i = 0; i < 128; i++) {
-        park(XSC_FOREVER);
-    }
-    early = os.cpu_times;
-    for (unsigned i = 0; i < 640; i++) {
-        park(XSC_FOREVER);
-    }
-    late = os.cpu_times;
-    for (unsigned i = 0; i < 640; i++) {
-        park(XSC_FOREVER);
-    }
-    assert_in_range(early, 10, 16);
-    assert_int_equal(os.cpu_times - late, 10);
+    park(XSC_FOREVER);
+    assert_int_equal(os.cpu_times[0] + os.cpu_times[1], 0); /* nobody asked */
+    os.times = true;
+    park(XSC_FOREVER);
+    assert_int_equal(os.cpu_times[0], 1);
+    assert_int_equal(os.cpu_times[1], 0);
+    os.plan = (struct xsc_plan){0, 300 * US, 0, false};
+    asleep_for_ns = 200 * US; /* woken in its nap */
+    park(XSC_FOREVER);
+    assert_int_equal(os.cpu_times[0], 1);
+    assert_int_equal(os.cpu_times[1], 1);
 }
 
 int main(void)
@@ -245,12 +326,16 @@ int main(void)
         cmocka_unit_test_setup(a_site_of_ones_own_is_handed_on, set_up),
         cmocka_unit_test_setup(naps_then_watches_then_sleeps, set_up),
         cmocka_unit_test_setup(an_unpark_ends_a_nap, set_up),
+        cmocka_unit_test_setup(a_plain_word_is_dozed_for, set_up),
+        cmocka_unit_test_setup(dozes_grow_with_the_wait, set_up),
+        cmocka_unit_test_setup(a_plain_words_nap_is_one, set_up),
+        cmocka_unit_test_setup(a_doze_ends_at_its_deadline, set_up),
         cmocka_unit_test_setup(back_late_from_a_watch, set_up),
         cmocka_unit_test_setup(woken_at_once_from_the_cpu_it_left, set_up),
         cmocka_unit_test_setup(an_unknown_cpu_is_no_evidence, set_up),
         cmocka_unit_test_setup(in_a_crowd_nothing_is_watched_learned_or_timed, set_up),
         cmocka_unit_test_setup(in_a_crowd_timeouts_are_kept, set_up),
-        cmocka_unit_test_setup(cpu_time_is_asked_for_now_and_then, set_up),
+        cmocka_unit_test_setup(cpu_time_is_told_by_its_kind, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
