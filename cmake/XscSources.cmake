@@ -45,19 +45,12 @@ else()
     message(FATAL_ERROR "XSC_PORT is linux or other, not \"${XSC_PORT}\"")
 endif()
 
-# SPEC K5: what no wait runs through while it watches is compiled for size.
-set(XSC_COLD_SOURCES user/doorbell.c user/linux_doorbell.c user/linux.c user/linux_cpu.c
-                     user/lock_debug.c user/report.c)
-list(TRANSFORM XSC_COLD_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
-set_source_files_properties(${XSC_COLD_SOURCES} PROPERTIES
-                            COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")
-
 list(TRANSFORM XSC_CORE_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
 list(TRANSFORM XSC_POLICY_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
 list(TRANSFORM XSC_PORT_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
 
 # What runs once, or seldom: small rather than fast (SPEC K5).
-set(XSC_COLD_SOURCES core/health.c core/mechanism.c core/validate.c user/linux_cpu.c
-                     user/lock_debug.c user/report.c)
+set(XSC_COLD_SOURCES core/health.c core/mechanism.c core/validate.c user/doorbell.c user/linux.c
+                     user/linux_cpu.c user/linux_doorbell.c user/lock_debug.c user/report.c)
 list(TRANSFORM XSC_COLD_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
 set_source_files_properties(${XSC_COLD_SOURCES} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")

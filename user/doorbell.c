@@ -20,7 +20,10 @@
  *
  * SEVERAL WAITERS. What one takes out of its set is in all others still. With one count for all,
  * which the first reader clears, another that was woken might find nothing and sleep on: that is
- * why no one reads. The price is a set a sleep: three system calls more.
+ * why no one reads. The price is a set for each who sleeps. One is kept for the next, so that a
+ * bell with one waiter at a time makes it once; it has listened all the while, which is L1 done
+ * early. A child after fork() has its parent's set, too, and would take events out of it that are
+ * the parent's: so a set is used by the process alone that made it.
  *
  * A LOST RING, after the trial. `begun` is counted before W2, `done` after it. The waiter notes
  * `begun` after each event. If `done` is more than it noted, at least one of those rings began
@@ -145,6 +148,9 @@ int xsc_doorbell_close(struct xsc_doorbell *bell)
         xsc_bell_ring(bell->fd, bell->device, 0);
     }
     xsc_wait_slow(&nobody, XSC_FOREVER);
+    if (bell->spare >> 32 == (uint32_t)xsc_port_process()) {
+        xsc_bell_close((int)(uint32_t)bell->spare);
+    }
     if (bell->fd >= 0) {
         xsc_bell_close(bell->fd);
     }
@@ -249,6 +255,31 @@ static uint64_t count_of(const uint64_t *rings)
     return __atomic_load_n(rings, __ATOMIC_SEQ_CST);
 }
 
+/* L1: with the set that was left by another, or one made now. 0, or why not. */
+static int take_set(struct xsc_doorbell *b, struct xsc_poll *set)
+{
+    uint64_t spare = __atomic_load_n(&b->spare, __ATOMIC_RELAXED);
+
+    if (spare >> 32 == (uint32_t)xsc_port_process() &&
+        __atomic_compare_exchange_n(&b->spare, &spare, 0, false, __ATOMIC_ACQUIRE,
+                                    __ATOMIC_RELAXED)) {
+        *set = (struct xsc_poll){.set = (int)(uint32_t)spare, .bell = -1};
+        return 0;
+    }
+    return xsc_bell_listen(set, b->fd);
+}
+
+static void leave_set(struct xsc_doorbell *b, const struct xsc_poll *set)
+{
+    uint64_t none = 0;
+
+    if (!__atomic_compare_exchange_n(&b->spare, &none,
+                                     xsc_port_process() << 32 | (uint32_t)set->set, false,
+                                     __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+        xsc_poll_close(set);
+    }
+}
+
 /* L1 to L3, until the deadline, or until there is no more reason to listen. */
 static bool listen_for(void *arg, uint64_t deadline_ns)
 {
@@ -257,7 +288,7 @@ static bool listen_for(void *arg, uint64_t deadline_ns)
     struct xsc_poll set;
     bool met;
 
-    l->deaf = xsc_bell_listen(&set, b->fd) != 0;
+    l->deaf = take_set(b, &set) != 0;
     if (l->deaf) {
         return false;
     }
@@ -280,7 +311,7 @@ static bool listen_for(void *arg, uint64_t deadline_ns)
             note = count_of(&b->begun);
         }
     }
-    xsc_poll_close(&set);
+    leave_set(b, &set);
     return met;
 }
 

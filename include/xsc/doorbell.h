@@ -65,6 +65,7 @@ struct xsc_doorbell {
     uint32_t reserved;
     uint64_t min_ns, max_ns;
     uint64_t begun, done; /* rings by this process */
+    uint64_t spare;       /* what its last sleeper listened with, and whose that is */
 };
 
 /*
@@ -92,8 +93,9 @@ XSC_API int xsc_doorbell_try(struct xsc_doorbell *bell, uint32_t rings);
 
 /*
  * Rings, whatever the bell's state: one system call. What was stored before is seen by those whose
- * sleep this ends. peer is 0; a device may know others (xsc-doorbell(4)). Returns 0, -EPIPE:
- * closed, -ENXIO: no such peer, -EIO: refused by the driver, -ENODEV: the device is gone, -EBADF:
+ * sleep this ends. peer is 0, the bell itself: those of a device of several guests are rung by
+ * ioctl(2) on the report's fd (XSC_DOORBELL_RING_PEER of xsc-doorbell(4)). Returns 0, -EPIPE:
+ * closed, -ENXIO: another peer, -EIO: refused by the driver, -ENODEV: the device is gone, -EBADF:
  * was not opened, -EINVAL: NULL.
  */
 XSC_API int xsc_doorbell_ring(struct xsc_doorbell *bell, uint32_t peer);

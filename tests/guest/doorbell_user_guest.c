@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * doorbell_user_guest: the library's waits through /dev/xsc-doorbell0, a real interrupt, in a booted
- * kernel with an edu device; run by doorbell_guest, which has the rest. Prints a line a check and
- * ends with 1 when one failed.
+ * doorbell_user_guest: the library's waits through /dev/xsc-doorbell0, a real interrupt, in a
+ * booted kernel with an edu device; run by doorbell_guest, which has the rest. Prints a line a check
+ * and ends with 1 when one failed.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -96,6 +96,9 @@ static void asleep(void)
         pthread_t thread;
         void *result;
 
+        /* Anew: a sleeper leaves its set to the next. */
+        wrong += xsc_doorbell_close(&bell) || xsc_doorbell_open(&bell, BELL) ||
+                 xsc_doorbell_try(&bell, XSC_BELL_TRIAL_RINGS);
         __atomic_store_n(&word[0], 0, __ATOMIC_RELAXED);
         pthread_create(&thread, NULL, sleeper, NULL);
         while (!somebody_listens()) {
@@ -104,9 +107,9 @@ static void asleep(void)
         store(NULL);
         wrong += xsc_doorbell_ring(&bell, 0) != 0;
         pthread_join(thread, &result);
-        wrong += result != NULL;
+        wrong += result || !is(XSC_BELL_STEADY);
     }
-    check(!wrong && is(XSC_BELL_STEADY), "20 times asleep, and rung for: %s", report().reason);
+    check(!wrong, "20 times asleep, and rung for: %s", report().reason);
 }
 
 /* One interrupt a store, for one of the waiters: all wake, nobody takes it from another. */

@@ -304,6 +304,7 @@ static void doorbell_h(void)
     FIELD(xsc_doorbell, max_ns);
     FIELD(xsc_doorbell, begun);
     FIELD(xsc_doorbell, done);
+    FIELD(xsc_doorbell, spare);
     END(xsc_doorbell);
     STRUCT(xsc_doorbell_report);
     FIELD(xsc_doorbell_report, state);

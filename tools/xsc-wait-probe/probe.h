@@ -115,7 +115,7 @@ bool is_validated(const struct result *r);
 const struct result *find_result(const struct findings *f, const char *name);
 void judge(struct findings *f); /* sets status and verdict */
 
-/* doorbell.c: fills in f->doorbell but for `asked`. STATUS_DENIED, after a complaint: its permissions. */
+/* doorbell.c: fills in f->doorbell but for `asked`. STATUS_DENIED, after a complaint, or 0. */
 enum exit_status doorbell_try(const struct options *o, struct findings *f);
 bool doorbell_steady(const struct doorbell *d);
 const char *doorbell_word(const struct doorbell *d);  /* as verdict_word() */
