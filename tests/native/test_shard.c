@@ -9,75 +9,11 @@
 #include <sched.h>
 #include <signal.h>
 
-#include <xsc/shard.h>
 #include <xsc/stats.h>
 
-#include "park_test.h"
+#include "shard_test.h"
 
 #define SENDERS 4
-
-struct message {
-    uint32_t from, n;
-    uint64_t check[5]; /* a message torn in two is seen by these */
-};
-
-static struct message message_of(uint32_t from, uint32_t n)
-{
-    struct message m = {.from = from, .n = n};
-
-    for (uint64_t i = 0; i < 5; i++) {
-        m.check[i] = ((uint64_t)from << 32 | n) * (2 * i + 3);
-    }
-    return m;
-}
-
-static bool whole(const struct message *m)
-{
-    const struct message wanted = message_of(m->from, m->n);
-
-    return !memcmp(m, &wanted, sizeof(wanted));
-}
-
-static struct xsc_shard *make(uint32_t capacity, uint32_t devices)
-{
-    const struct xsc_shard_config config = {.size = sizeof(config),
-                                            .message_size = sizeof(struct message),
-                                            .capacity = capacity,
-                                            .devices = devices};
-    struct xsc_shard *s = NULL;
-    const int err = xsc_shard_create(&config, &s);
-
-    CHECK(!err && s, "create: %d", err);
-    if (err) {
-        exit(1);
-    }
-    return s;
-}
-
-static struct xsc_shard_stats counts(const struct xsc_shard *s)
-{
-    struct xsc_shard_stats n;
-
-    CHECK(!xsc_shard_stats_read(s, &n, sizeof(n)), "statistics");
-    return n;
-}
-
-/*
- * One ring a sleep; without devices at most one wake a message, and one of the stop: a sender that
- * has lost its CPU just before its wake may make it when the shard is parked for that cell again.
- */
-static void wakes_are_few(const struct xsc_shard_stats *n, uint32_t devices)
-{
-    CHECK(n->wakes <= (devices ? n->parks : n->accepted + 1), "%llu wakes for %llu parks",
-          (unsigned long long)n->wakes, (unsigned long long)n->parks);
-}
-
-static void destroy(struct xsc_shard *s, int left)
-{
-    const int got = xsc_shard_destroy(s);
-
-    CHECK(got == left, "destroy: %d for %d left", got, left);
-}
 
 /* -------------------------------------------------------------------------------- one thread ---- */
 
@@ -202,35 +138,6 @@ static void refused(void)
 }
 
 /* ------------------------------------------------------------------------------ many senders ---- */
-
-struct sender {
-    struct xsc_shard *to;
-    uint32_t number, sends; /* sends: all of them, or UINT32_MAX: until the mailbox is closed */
-    uint32_t accepted;
-};
-
-static void *send_all(void *arg)
-{
-    struct sender *self = arg;
-
-    while (self->accepted < self->sends) {
-        const struct message m = message_of(self->number, self->accepted);
-        const bool waits = self->accepted % 3;
-        const int err = waits ? xsc_shard_send_for(self->to, &m, XSC_FOREVER)
-                              : xsc_shard_send(self->to, &m);
-
-        if (err == -EPIPE) {
-            break;
-        }
-        if (err == -EAGAIN && !waits) {
-            sched_yield();
-            continue;
-        }
-        CHECK(!err, "a send: %d", err);
-        self->accepted++;
-    }
-    return NULL;
-}
 
 struct reader {
     uint64_t wanted, pause; /* stops the shard after so many; spins that long for each */
@@ -406,182 +313,9 @@ static void body_ends(uint32_t times)
     }
 }
 
-/* --------------------------------------------------------------------------------- devices ---- */
+/* ------------------------------------------------------------------------------------ fork ---- */
 
 #if !defined(XSC_TEST_OTHER_PORT)
-#include <sys/epoll.h>
-
-struct device {
-    struct xsc_shard *shard;
-    int out;
-    uint32_t bytes;
-};
-
-static void *be_a_device(void *arg)
-{
-    const struct device *d = arg;
-    uint64_t random = 1;
-
-    for (uint32_t i = 0; i < d->bytes; i++) {
-        spin_for(next_random(&random) % 100000);
-        CHECK(write(d->out, "x", 1) == 1, "write");
-    }
-    return NULL;
-}
-
-struct both {
-    int in;
-    uint32_t bytes, messages, got_bytes, got_messages;
-};
-
-static int serve_both(struct xsc_shard *s, void *arg)
-{
-    struct both *b = arg;
-    struct message m;
-    char byte;
-    int fd;
-
-    while (b->got_bytes < b->bytes || b->got_messages < b->messages) {
-        const int why = xsc_shard_yield(s, &m, &fd, LOST_NS);
-
-        CHECK(why == XSC_SHARD_MESSAGE || why == XSC_SHARD_DEVICE, "why is %d", why);
-        if (why == XSC_SHARD_MESSAGE) {
-            b->got_messages++;
-        } else if (why == XSC_SHARD_DEVICE) {
-            CHECK(fd == b->in, "descriptor %d", fd);
-            CHECK(read(fd, &byte, 1) == 1, "read");
-            b->got_bytes++;
-        } else {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static void devices(uint32_t bytes, uint32_t messages)
-{
-    struct xsc_shard *s = make(16, 1);
-    int ends[2];
-
-    CHECK(!pipe(ends), "pipe");
-    struct device device = {s, ends[1], bytes};
-    struct sender sender = {.to = s, .number = 0, .sends = messages};
-    struct both both = {.in = ends[0], .bytes = bytes, .messages = messages};
-    pthread_t thread[2];
-
-    CHECK(!xsc_shard_attach(s, ends[0], EPOLLIN), "attach");
-    CHECK(xsc_shard_attach(s, ends[0], EPOLLIN) == -EEXIST, "attach, twice");
-    CHECK(!pthread_create(&thread[0], NULL, be_a_device, &device), "no thread");
-    CHECK(!pthread_create(&thread[1], NULL, send_all, &sender), "no thread");
-    CHECK(!xsc_shard_run(s, -1, serve_both, &both), "run");
-    pthread_join(thread[0], NULL);
-    pthread_join(thread[1], NULL);
-    CHECK(counts(s).devices == bytes && counts(s).delivered == messages, "counts");
-    CHECK(!xsc_shard_detach(s, ends[0]) && xsc_shard_detach(s, ends[0]) == -ENOENT, "detach");
-    close(ends[0]);
-    close(ends[1]);
-    destroy(s, 0);
-}
-
-/* A shard that always has messages still sees its device. */
-static int busy(struct xsc_shard *s, void *arg)
-{
-    struct message m = message_of(0, 0);
-    uint32_t yields = 0;
-    int fd = -1, why;
-
-    (void)arg;
-    do {
-        CHECK(!xsc_shard_send(s, &m), "send");
-        why = xsc_shard_yield(s, &m, &fd, XSC_FOREVER);
-        yields++;
-    } while (why == XSC_SHARD_MESSAGE && yields < 1000);
-    CHECK(why == XSC_SHARD_DEVICE && yields == 256, "why is %d after %u", why, yields);
-    xsc_shard_stop(s);
-    while ((why = xsc_shard_yield(s, &m, &fd, XSC_FOREVER)) == XSC_SHARD_MESSAGE) {
-    }
-    return why == XSC_SHARD_STOP ? 0 : 1;
-}
-
-static void busy_with_a_device(void)
-{
-    struct xsc_shard *s = make(4, 1);
-    int ends[2];
-
-    CHECK(!pipe(ends) && write(ends[1], "x", 1) == 1, "pipe");
-    CHECK(!xsc_shard_attach(s, ends[0], EPOLLIN), "attach");
-    CHECK(!xsc_shard_run(s, -1, busy, NULL), "run");
-    CHECK(counts(s).looks == 1, "%llu looks", (unsigned long long)counts(s).looks);
-    close(ends[0]);
-    close(ends[1]);
-    destroy(s, 0);
-}
-
-/* Where no message comes, it does not go on watching for one: a device would be noticed later. */
-static int wait_in_vain(struct xsc_shard *s, void *arg)
-{
-    struct xsc_stats before, after;
-    struct message m;
-    int fd;
-
-    (void)arg;
-    CHECK(!xsc_stats_read(&before, sizeof(before)), "statistics");
-    for (int i = 0; i < 160; i++) {
-        CHECK(xsc_shard_yield(s, &m, &fd, 100000) == XSC_SHARD_TIMEOUT, "something came");
-    }
-    CHECK(!xsc_stats_read(&after, sizeof(after)), "statistics");
-    CHECK(after.total_waits - before.total_waits <= 40, "%llu of 160 waits watched",
-          (unsigned long long)(after.total_waits - before.total_waits));
-    CHECK(!xsc_shard_send(s, &m) && xsc_shard_yield(s, &m, &fd, 0) == XSC_SHARD_MESSAGE, "one");
-    return 0;
-}
-
-static void does_not_watch_in_vain(void)
-{
-    struct xsc_shard *s = make(2, 1);
-
-    CHECK(!xsc_shard_run(s, -1, wait_in_vain, NULL), "run");
-    destroy(s, 0);
-}
-
-/* One ring ends one sleep: the next lasts until its deadline. */
-static int rung_once(struct xsc_shard *s, void *arg)
-{
-    struct message m;
-    int fd;
-
-    (void)arg;
-    CHECK(xsc_shard_yield(s, &m, &fd, XSC_FOREVER) == XSC_SHARD_MESSAGE, "no message");
-    const uint64_t before = counts(s).parks;
-
-    CHECK(xsc_shard_yield(s, &m, &fd, 50 * MS) == XSC_SHARD_TIMEOUT, "something came");
-    CHECK(counts(s).parks - before <= 4, "%llu sleeps in one wait",
-          (unsigned long long)(counts(s).parks - before));
-    return 0;
-}
-
-static void *ring_once(void *arg)
-{
-    const struct message m = message_of(0, 0);
-
-    while (!counts(arg).parks) { /* then it stays parked until the message */
-    }
-    CHECK(!xsc_shard_send(arg, &m), "send");
-    CHECK(counts(arg).wakes == 1, "%llu wakes", (unsigned long long)counts(arg).wakes);
-    return NULL;
-}
-
-static void rings(void)
-{
-    struct xsc_shard *s = make(2, 1);
-    pthread_t thread;
-
-    CHECK(!pthread_create(&thread, NULL, ring_once, s), "no thread");
-    CHECK(!xsc_shard_run(s, -1, rung_once, NULL), "run");
-    pthread_join(thread, NULL);
-    destroy(s, 0);
-}
-
 /* To a child every mailbox is closed. */
 static int fork_inside(struct xsc_shard *s, void *arg)
 {
@@ -682,11 +416,6 @@ int main(void)
     body_ends(100);
     signals((uint32_t)messages / 10);
 #if !defined(XSC_TEST_OTHER_PORT)
-    devices((uint32_t)messages / 100, (uint32_t)messages);
-    devices((uint32_t)messages / 100, 0);
-    busy_with_a_device();
-    does_not_watch_in_vain();
-    rings();
     forks();
 #endif
     puts(failures ? "failed" : "ok");
