@@ -1,39 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Around a trial: the probe's entry, quiet time after a setback, the peer's own loop. C2, C4. */
-#include "tests/unit/unit.h"
+#include "tests/unit/unit_trial.h"
 
-#include "core/health.h"
-#include "core/mechanism.h"
-#include "core/validate.h"
-#include "tests/unit/fake_mech.h"
-#include "tests/unit/fake_port.h"
-
-#define MS 1000000u
-#define US 1000u
-
-static struct xsc_engine e;
-static const struct xsc_mech_state *const s = &e.mech[0];
 static unsigned woken;
-
-static const struct xsc_trial_plan plan = {
-    .rounds = 100,
-    .quiet_waits = 4,
-    .quiet_ns = XSC_SLICE_NS,
-    .budget_ns = 10000000000u,
-    .again_ns = UINT64_MAX,
-    .patience_ns = 100 * MS,
-    .cross = true,
-};
+static const struct xsc_trial_plan plan = TRIAL_PLAN(100, 4);
 
 static int setup(void **state)
 {
-    (void)state;
-    fake_reset();
-    fake_mechs_reset();
-    fake_mech_polls(2);
-    fake_engine(&e, 2, 2);
     woken = 0;
-    return 0;
+    return trial_setup(state);
 }
 
 static void count_wake(void)

@@ -1,40 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Trials of fake mechanisms: what is measured, and the state that comes of it. C1, C2. */
-#include "tests/unit/unit.h"
+#include "tests/unit/unit_trial.h"
 
-#include "core/health.h"
-#include "core/mechanism.h"
-#include "core/validate.h"
-#include "tests/unit/fake_mech.h"
-#include "tests/unit/fake_port.h"
-
-#define MS 1000000u
-#define US 1000u
-
-static struct xsc_engine e;
-static const struct xsc_mech_state *const s = &e.mech[0];
 static const struct xsc_trial *const t = &e.mech[0].trial;
-
-/* Long enough to make all the waits that are asked for. */
-static const struct xsc_trial_plan long_plan = {
-    .rounds = 1000,
-    .quiet_waits = 20,
-    .quiet_ns = XSC_SLICE_NS,
-    .budget_ns = 10000000000u,
-    .again_ns = UINT64_MAX,
-    .patience_ns = 100 * MS,
-    .cross = true,
-};
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_reset();
-    fake_mechs_reset();
-    fake_mech_polls(2);
-    fake_engine(&e, 2, 2);
-    return 0;
-}
+static const struct xsc_trial_plan long_plan = TRIAL_PLAN(1000, 20);
 
 static enum xsc_verdict validate(const struct xsc_trial_plan *plan)
 {
@@ -87,7 +56,7 @@ static void at_any_rate_of_the_counter(void **state)
 
     (void)state;
     for (size_t i = 0; i < LENGTH(rates); i++) {
-        setup(NULL);
+        trial_setup(NULL);
         fake.hz = rates[i];
         fake.counter_base = UINT64_MAX - rates[i] - 300; /* wraps soon after the start */
         fake_engine(&e, 2, 2);
@@ -103,7 +72,7 @@ static void cpu_time_is_what_was_burnt_while_nothing_happened(void **state)
 
     (void)state;
     for (size_t i = 0; i < LENGTH(burns); i++) {
-        setup(NULL);
+        trial_setup(NULL);
         fake.cpu_permille = burns[i];
         assert_int_equal(validate(&long_plan), XSC_GOOD);
         assert_in_range(t->cpu_permille, burns[i] ? burns[i] - 1 : 0, burns[i] + 1);
@@ -258,7 +227,7 @@ static void a_near_thing_is_no_miss(void **state)
     validate(&long_plan);
     const uint64_t before_margin = t->missed;
 
-    setup(NULL);
+    trial_setup(NULL);
     fake.step = 0;
     fake_script[0].miss_every = 1;
     fake.peer_lag_ns = 80001;
@@ -307,7 +276,7 @@ static void faults(void **state)
 
     (void)state;
     for (size_t i = 0; i < LENGTH(signals); i++) {
-        setup(NULL);
+        trial_setup(NULL);
         fake.try_result = signals[i];
         assert_int_equal(validate(&long_plan), XSC_BROKEN);
         assert_int_equal(s->state, XSC_STATE_FAILED);
@@ -337,7 +306,7 @@ static void an_os_limit_is_sleep_cut_short(void **state)
 
     (void)state;
     for (size_t i = 0; i < LENGTH(limits_us); i++) {
-        setup(NULL);
+        trial_setup(NULL);
         fake_script[0].limit_ns = limits_us[i] * US;
         assert_int_equal(validate(&long_plan), XSC_GOOD);
         assert_in_range(t->os_limit_ns, limits_us[i] * US, limits_us[i] * US + 200);
@@ -438,7 +407,7 @@ static void a_preemption_does_no_harm(void **state)
 {
     (void)state;
     for (uint64_t at = 0; at < 2400; at += 7) {
-        setup(NULL);
+        trial_setup(NULL);
         fake_preempt_at(fake.now + at * US, 8 * MS);
         assert_int_equal(validate(&long_plan), XSC_GOOD);
         assert_int_equal(attempts(), 1);
@@ -462,7 +431,7 @@ static void a_peer_that_loses_its_cpu_is_unproven(void **state)
 {
     (void)state;
     for (uint32_t served = 0; served < 40; served++) {
-        setup(NULL);
+        trial_setup(NULL);
         fake.peer_serves = served;
         const uint64_t start = fake.now;
 
@@ -511,7 +480,7 @@ static void late_is_learned_from_the_trial(void **state)
 
     (void)state;
     for (size_t i = 0; i < LENGTH(cases); i++) {
-        setup(NULL);
+        trial_setup(NULL);
         fake_mech[0].traits = cases[i].traits;
         fake_script[0].exit_ns = cases[i].exit_ns;
         assert_int_equal(validate(&long_plan), XSC_GOOD);
@@ -538,7 +507,7 @@ static void a_preemption_is_not_taken_for_thrift(void **state)
 {
     (void)state;
     for (int disturbed = 0; disturbed < 2; disturbed++) {
-        setup(NULL);
+        trial_setup(NULL);
         for (uint64_t at = 0; disturbed && at < 8; at++) {
             fake_preempt_at(fake.now + 200 * US + at * 230 * US, 3 * MS);
         }
@@ -557,7 +526,7 @@ static void a_bad_candidate_is_not_tried_for_long(void **state)
     fake_script[0].enter_ns = 60 * US; /* traps on every use */
     assert_int_equal(validate(&xsc_short_plan), XSC_SLOW);
     assert_true(fake.now - start < 4 * MS);
-    setup(NULL);
+    trial_setup(NULL);
     start = fake.now;
     fake_script[0].miss_every = 1;
     assert_int_equal(validate(&xsc_short_plan), XSC_BROKEN);
@@ -567,43 +536,44 @@ static void a_bad_candidate_is_not_tried_for_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_good_one_passes, setup),
-        cmocka_unit_test_setup(at_any_rate_of_the_counter, setup),
-        cmocka_unit_test_setup(cpu_time_is_what_was_burnt_while_nothing_happened, setup),
-        cmocka_unit_test_setup(the_peer_varies_its_delay, setup),
-        cmocka_unit_test_setup(who_needs_to_be_woken_is_woken, setup),
-        cmocka_unit_test_setup(who_polls_is_spared_the_peer_in_the_short_plan, setup),
-        cmocka_unit_test_setup(too_slow_to_return, setup),
-        cmocka_unit_test_setup(too_slow_to_wake, setup),
-        cmocka_unit_test_setup(oversleeping, setup),
-        cmocka_unit_test_setup(never_wakes, setup),
-        cmocka_unit_test_setup(misses_one_of_a_thousand, setup),
-        cmocka_unit_test_setup(misses_under_an_os_limit, setup),
-        cmocka_unit_test_setup(never_wakes_and_is_slow_to_arm, setup),
-        cmocka_unit_test_setup(a_near_thing_at_the_os_limit_is_no_miss, setup),
-        cmocka_unit_test_setup(a_preemption_after_the_os_limit_proves_no_miss, setup),
-        cmocka_unit_test_setup(a_near_thing_is_no_miss, setup),
-        cmocka_unit_test_setup(a_peer_that_lost_its_cpu_after_its_store_proves_no_miss, setup),
-        cmocka_unit_test_setup(always_spurious, setup),
-        cmocka_unit_test_setup(lies_about_sleeping, setup),
-        cmocka_unit_test_setup(faults, setup),
-        cmocka_unit_test_setup(a_fault_that_nothing_could_contain, setup),
-        cmocka_unit_test_setup(an_os_limit_is_sleep_cut_short, setup),
-        cmocka_unit_test_setup(without_a_deadline_the_stream_bounds_it, setup),
-        cmocka_unit_test_setup(the_budget_is_respected, setup),
-        cmocka_unit_test_setup(at_least_sixteen_samples, setup),
-        cmocka_unit_test_setup(a_good_short_trial_takes_less_than_3_ms, setup),
-        cmocka_unit_test_setup(progress_is_reported, setup),
-        cmocka_unit_test_setup(a_disturbed_trial_is_made_again, setup),
-        cmocka_unit_test_setup(a_preemption_does_no_harm, setup),
-        cmocka_unit_test_setup(no_peer_is_unproven, setup),
-        cmocka_unit_test_setup(a_peer_that_loses_its_cpu_is_unproven, setup),
-        cmocka_unit_test_setup(a_peer_that_never_acknowledges_is_unproven, setup),
-        cmocka_unit_test_setup(a_new_trial_forgets_the_old, setup),
-        cmocka_unit_test_setup(late_is_learned_from_the_trial, setup),
-        cmocka_unit_test_setup(the_os_limit_is_the_shortest_seen, setup),
-        cmocka_unit_test_setup(a_preemption_is_not_taken_for_thrift, setup),
-        cmocka_unit_test_setup(a_bad_candidate_is_not_tried_for_long, setup),
+        cmocka_unit_test_setup(a_good_one_passes, trial_setup),
+        cmocka_unit_test_setup(at_any_rate_of_the_counter, trial_setup),
+        cmocka_unit_test_setup(cpu_time_is_what_was_burnt_while_nothing_happened, trial_setup),
+        cmocka_unit_test_setup(the_peer_varies_its_delay, trial_setup),
+        cmocka_unit_test_setup(who_needs_to_be_woken_is_woken, trial_setup),
+        cmocka_unit_test_setup(who_polls_is_spared_the_peer_in_the_short_plan, trial_setup),
+        cmocka_unit_test_setup(too_slow_to_return, trial_setup),
+        cmocka_unit_test_setup(too_slow_to_wake, trial_setup),
+        cmocka_unit_test_setup(oversleeping, trial_setup),
+        cmocka_unit_test_setup(never_wakes, trial_setup),
+        cmocka_unit_test_setup(misses_one_of_a_thousand, trial_setup),
+        cmocka_unit_test_setup(misses_under_an_os_limit, trial_setup),
+        cmocka_unit_test_setup(never_wakes_and_is_slow_to_arm, trial_setup),
+        cmocka_unit_test_setup(a_near_thing_at_the_os_limit_is_no_miss, trial_setup),
+        cmocka_unit_test_setup(a_preemption_after_the_os_limit_proves_no_miss, trial_setup),
+        cmocka_unit_test_setup(a_near_thing_is_no_miss, trial_setup),
+        cmocka_unit_test_setup(a_peer_that_lost_its_cpu_after_its_store_proves_no_miss,
+                               trial_setup),
+        cmocka_unit_test_setup(always_spurious, trial_setup),
+        cmocka_unit_test_setup(lies_about_sleeping, trial_setup),
+        cmocka_unit_test_setup(faults, trial_setup),
+        cmocka_unit_test_setup(a_fault_that_nothing_could_contain, trial_setup),
+        cmocka_unit_test_setup(an_os_limit_is_sleep_cut_short, trial_setup),
+        cmocka_unit_test_setup(without_a_deadline_the_stream_bounds_it, trial_setup),
+        cmocka_unit_test_setup(the_budget_is_respected, trial_setup),
+        cmocka_unit_test_setup(at_least_sixteen_samples, trial_setup),
+        cmocka_unit_test_setup(a_good_short_trial_takes_less_than_3_ms, trial_setup),
+        cmocka_unit_test_setup(progress_is_reported, trial_setup),
+        cmocka_unit_test_setup(a_disturbed_trial_is_made_again, trial_setup),
+        cmocka_unit_test_setup(a_preemption_does_no_harm, trial_setup),
+        cmocka_unit_test_setup(no_peer_is_unproven, trial_setup),
+        cmocka_unit_test_setup(a_peer_that_loses_its_cpu_is_unproven, trial_setup),
+        cmocka_unit_test_setup(a_peer_that_never_acknowledges_is_unproven, trial_setup),
+        cmocka_unit_test_setup(a_new_trial_forgets_the_old, trial_setup),
+        cmocka_unit_test_setup(late_is_learned_from_the_trial, trial_setup),
+        cmocka_unit_test_setup(the_os_limit_is_the_shortest_seen, trial_setup),
+        cmocka_unit_test_setup(a_preemption_is_not_taken_for_thrift, trial_setup),
+        cmocka_unit_test_setup(a_bad_candidate_is_not_tried_for_long, trial_setup),
     };
 
     return cmocka_run_group_tests_name("validate", tests, NULL, NULL);
