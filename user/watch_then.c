@@ -118,7 +118,7 @@ static bool doze(const struct xsc_watch *w, bool nap, uint64_t until_ns, uint64_
         const uint64_t ns = part < DOZE_NS ? DOZE_NS : part < DOZE_MAX_NS ? part : DOZE_MAX_NS;
 
         *from_ns = now_ns;
-        xsc_sleep(&never, 0, 1, nap || until_ns - now_ns < ns ? until_ns : now_ns + ns, false);
+        xsc_sleep(&never, 0, 1, nap || now_ns + ns > until_ns ? until_ns : now_ns + ns, false);
         now_ns = xsc_port_now_ns();
         if (xsc_watch_met(w)) {
             return true;
