@@ -15,6 +15,7 @@
 #include <xsc/doorbell.h>
 
 #include "tests/guest/kernel_guest.h"
+#include "tests/native/listens.h"
 
 #define BELL "/dev/xsc-doorbell0"
 #define DRIVER "/sys/bus/pci/drivers/xsc_doorbell"
@@ -59,26 +60,6 @@ static void *store(void *unused)
     (void)unused;
     __atomic_store_n(&word[0], 1, __ATOMIC_RELEASE);
     return NULL;
-}
-
-/* Whether a thread listens: it has an epoll set then, and nobody else here has one. */
-static bool somebody_listens(void)
-{
-    char path[300], link[64];
-    bool found = false;
-    DIR *dir = opendir("/proc/self/fd");
-
-    for (struct dirent *e; dir && !found && (e = readdir(dir));) {
-        snprintf(path, sizeof(path), "/proc/self/fd/%s", e->d_name);
-        const ssize_t n = readlink(path, link, sizeof(link) - 1);
-
-        link[n > 0 ? n : 0] = '\0';
-        found = strstr(link, "eventpoll");
-    }
-    if (dir) {
-        closedir(dir);
-    }
-    return found;
 }
 
 static void *sleeper(void *unused)

@@ -5,7 +5,6 @@
  * here depends on how fast something is. Exit 0 or 1.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -16,6 +15,7 @@
 
 #include <xsc/doorbell.h>
 
+#include "listens.h"
 #include "park_test.h"
 
 #define WAITERS 4
@@ -259,26 +259,6 @@ static void nobody_takes_anothers_ring(void)
     CHECK(report_of(&bell).rings == WAITERS * ROUNDS, "%llu rings",
           (unsigned long long)report_of(&bell).rings);
     done_with(&bell);
-}
-
-/* Whether a thread listens: it has an epoll set then, and nobody else here has one. */
-static bool somebody_listens(void)
-{
-    char path[300], link[64];
-    bool found = false;
-    DIR *dir = opendir("/proc/self/fd");
-
-    for (struct dirent *e; dir && !found && (e = readdir(dir));) {
-        snprintf(path, sizeof(path), "/proc/self/fd/%s", e->d_name);
-        const ssize_t n = readlink(path, link, sizeof(link) - 1);
-
-        link[n > 0 ? n : 0] = '\0';
-        found = strstr(link, "eventpoll");
-    }
-    if (dir) {
-        closedir(dir);
-    }
-    return found;
 }
 
 static void *sleeper(void *arg)
