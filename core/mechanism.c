@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include <xsc/cas.h>
+
 #include "core/health.h"
 #include "core/port.h"
 #include "core/text.h"
@@ -44,8 +46,7 @@ bool xsc_manager_lock(struct xsc_engine *e)
     uint64_t owner = 0;
 
     do {
-        if (__atomic_compare_exchange_n(&e->manager, &owner, me, false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED)) {
+        if (__atomic_compare_exchange_n(&e->manager, &owner, me, false, XSC_CAS_ACQUIRE)) {
             return true;
         }
     } while (owner != me); /* owner was reloaded: try to take it from the other process */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 #
 # place.sh DIRECTORY: put all that the module is built from into DIRECTORY, which is made where it is
-# missing: kernel/ itself, and beside it core/, mech/, arch/ and the header they share. A file that
+# missing: kernel/ itself, and beside it core/, mech/, arch/ and the headers they share. A file that
 # is there and the same is left alone, so that make builds no more than what changed.
 set -eu
 [ $# = 1 ] || { echo "usage: place.sh DIRECTORY" >&2; exit 2; }
@@ -25,6 +25,6 @@ for file in Kbuild Kconfig ./*.[ch] compat/*.h; do
     put "$here/$file" "$file"
 done
 cd ..
-for file in core/*.[ch] mech/*.[ch] arch/*.h arch/*/*.h include/xsc/watch.h; do
+for file in core/*.[ch] mech/*.[ch] arch/*.h arch/*/*.h include/xsc/cas.h include/xsc/watch.h; do
     put "$PWD/$file" "$file"
 done

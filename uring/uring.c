@@ -34,6 +34,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <xsc/cas.h>
+
 #define NS_PER_S 1000000000u
 #define LONGEST_S 1000000 /* then the shard asks again */
 
@@ -88,8 +90,7 @@ static void uring_wake(void *arg)
         n = __atomic_load_n(&u->calls, __ATOMIC_ACQUIRE);
         send_wake(u);
         __atomic_fetch_add(&u->wakes, 1, __ATOMIC_RELAXED);
-    } while (
-        !__atomic_compare_exchange_n(&u->calls, &n, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&u->calls, &n, 0, false, XSC_CAS_ACQ_REL));
     errno = saved;
 }
 

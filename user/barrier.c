@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xsc/cas.h>
 #include <xsc/event.h>
 
 #include "core/port.h"
@@ -44,8 +45,7 @@ enum xsc_park_barrier xsc_barrier_decide(enum xsc_park_barrier want)
     mode = want != XSC_PARK_SEQ_CST && xsc_barrier_register(false) ? XSC_PARK_ASYMMETRIC
                                                                    : XSC_PARK_SEQ_CST;
     /* Several may come here at once, or one and its signal handler: the first is right. */
-    if (!__atomic_compare_exchange_n(&in_force, &none, mode, 0, __ATOMIC_ACQ_REL,
-                                     __ATOMIC_ACQUIRE)) {
+    if (!__atomic_compare_exchange_n(&in_force, &none, mode, 0, XSC_CAS_ACQ_REL)) {
         return (enum xsc_park_barrier)none;
     }
     /* Registered: only now may writers be relieved. Bucket by bucket; see user/park.c. */

@@ -45,6 +45,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <xsc/cas.h>
 #include <xsc/doorbell.h>
 
 #include "core/port.h"
@@ -77,8 +78,7 @@ static uint32_t state_of(const struct xsc_doorbell *b)
 /* False: it is not, or no longer, in state `from`. */
 static bool go(struct xsc_doorbell *b, uint32_t from, uint32_t to, enum reason reason)
 {
-    if (!__atomic_compare_exchange_n(&b->state, &from, to, false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_SEQ_CST)) {
+    if (!__atomic_compare_exchange_n(&b->state, &from, to, false, XSC_CAS_SEQ_CST)) {
         return false;
     }
     __atomic_store_n(&b->reason, reason, __ATOMIC_RELAXED);
@@ -261,8 +261,7 @@ static int take_set(struct xsc_doorbell *b, struct xsc_poll *set)
     uint64_t spare = __atomic_load_n(&b->spare, __ATOMIC_RELAXED);
 
     if (spare >> 32 == (uint32_t)xsc_port_process() &&
-        __atomic_compare_exchange_n(&b->spare, &spare, 0, false, __ATOMIC_ACQUIRE,
-                                    __ATOMIC_RELAXED)) {
+        __atomic_compare_exchange_n(&b->spare, &spare, 0, false, XSC_CAS_ACQUIRE)) {
         *set = (struct xsc_poll){.set = (int)(uint32_t)spare, .bell = -1};
         return 0;
     }
@@ -275,7 +274,7 @@ static void leave_set(struct xsc_doorbell *b, const struct xsc_poll *set)
 
     if (!__atomic_compare_exchange_n(&b->spare, &none,
                                      xsc_port_process() << 32 | (uint32_t)set->set, false,
-                                     __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+                                     XSC_CAS_RELEASE)) {
         xsc_poll_close(set);
     }
 }

@@ -50,6 +50,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include <xsc/cas.h>
 #include <xsc/event.h>
 
 #include "core/port.h"
@@ -90,8 +91,7 @@ static void leave(struct xsc_event *e)
         if (next < XSC_EVENT_WAITER) {
             next &= ~XSC_EVENT_PARKED;
         }
-    } while (!__atomic_compare_exchange_n(&e->waiters, &now, next, 1, __ATOMIC_RELEASE,
-                                          __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&e->waiters, &now, next, 1, XSC_CAS_RELEASE));
 }
 
 struct sleeper {

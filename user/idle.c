@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xsc/cas.h>
 #include <xsc/nap.h>
 
 #include "core/port.h"
@@ -51,8 +52,7 @@ int xsc_nap(struct xsc_nap_word *word, uint64_t ns)
     const uint64_t until_ns = ns < XSC_FOREVER - now_ns ? now_ns + ns : XSC_FOREVER;
     uint32_t was = AWAKE;
 
-    if (!__atomic_compare_exchange_n(&word->state, &was, NAPPING, 0, __ATOMIC_ACQ_REL,
-                                     __ATOMIC_ACQUIRE)) {
+    if (!__atomic_compare_exchange_n(&word->state, &was, NAPPING, 0, XSC_CAS_ACQ_REL)) {
         __atomic_exchange_n(&word->state, AWAKE, __ATOMIC_ACQ_REL);
         return 0;
     }

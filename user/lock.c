@@ -42,6 +42,7 @@
  * other processes nothing is known: a ticket's waiter yields every 20 us in any case, which costs
  * about a hundredth of its time, for the owner may have lost this very CPU.
  */
+#include <xsc/cas.h>
 #include <xsc/lock.h>
 
 #include "core/port.h"
@@ -162,7 +163,7 @@ void xsc_queue_lock_slow(struct xsc_queue *q, struct xsc_queue_node *node)
     __atomic_store_n(&node->turn, 0, __ATOMIC_RELAXED);
     while (!__atomic_compare_exchange_n(&q->word, &was,
                                         was ? last | (was & XSC_QUEUE_HELD) : XSC_QUEUE_HELD, true,
-                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+                                        XSC_CAS_ACQ_REL)) {
     }
     if (!was) {
         return;
@@ -175,8 +176,7 @@ void xsc_queue_lock_slow(struct xsc_queue *q, struct xsc_queue_node *node)
     }
     wait_for_turn(&gone, true);
     if (__atomic_load_n(&q->word, __ATOMIC_RELAXED) == last &&
-        __atomic_compare_exchange_n(&q->word, &last, XSC_QUEUE_HELD, false, __ATOMIC_ACQUIRE,
-                                    __ATOMIC_RELAXED)) {
+        __atomic_compare_exchange_n(&q->word, &last, XSC_QUEUE_HELD, false, XSC_CAS_ACQUIRE)) {
         return;
     }
 #if defined(XSC_WHOLE_WORDS_)

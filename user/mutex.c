@@ -60,6 +60,7 @@
  * vol. 3, 9.1.1; DDI 0487, B2.2.1; RISC-V privileged, 3.6.3), and a 4-byte operation is atomic
  * against it.
  */
+#include <xsc/cas.h>
 #include <xsc/lock.h>
 
 #include "core/port.h"
@@ -94,8 +95,7 @@ struct contender {
 
 static bool change(struct xsc_mutex *m, uint32_t *was, uint32_t to)
 {
-    return __atomic_compare_exchange_n(&m->word, was, to, false, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&m->word, was, to, false, XSC_CAS_SEQ_CST);
 }
 
 static bool may_take(const struct contender *c, uint32_t was)

@@ -107,6 +107,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <xsc/cas.h>
 #include <xsc/park.h>
 
 #include "core/port.h"
@@ -333,8 +334,7 @@ void xsc_park_fenced(uint32_t b)
     if ((uint64_t)idle * FENCE_NS < xsc_barrier_ns()) {
         return;
     }
-    if (__atomic_compare_exchange_n(&relief[b].fenced, &fenced, 0, false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_RELAXED)) {
+    if (__atomic_compare_exchange_n(&relief[b].fenced, &fenced, 0, false, XSC_CAS_SEQ_CST)) {
         __atomic_store_n(&relief[b].parks, 0, __ATOMIC_RELAXED);
         __atomic_fetch_or(&xsc_parked[b], XSC_PARK_QUIET, __ATOMIC_SEQ_CST);
     }

@@ -69,6 +69,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include <xsc/cas.h>
 #include <xsc/event.h>
 #include <xsc/shard.h>
 
@@ -298,8 +299,7 @@ int xsc_shard_stop(struct xsc_shard *shard)
     uint32_t seq = (uint32_t)tail;
 
     __atomic_fetch_or(&shard->closed, 1, __ATOMIC_SEQ_CST); /* E2 */
-    if (__atomic_compare_exchange_n(&cell->seq, &seq, seq + MARK, false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_RELAXED)) {
+    if (__atomic_compare_exchange_n(&cell->seq, &seq, seq + MARK, false, XSC_CAS_SEQ_CST)) {
         wake(shard, cell);
     }
     xsc_event_broadcast(&shard->room);

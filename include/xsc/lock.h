@@ -57,6 +57,7 @@
 #ifndef XSC_LOCK_H
 #define XSC_LOCK_H
 
+#include <xsc/cas.h>
 #include <xsc/park.h>
 
 #ifdef __cplusplus
@@ -218,7 +219,7 @@ XSC_INLINE int xsc_ticket_trylock(struct xsc_ticket *t)
 
     return seen >> 16 == (seen & XSC_TICKET_OWNER) &&
                    __atomic_compare_exchange_n(&t->word, &seen, seen + XSC_TICKET_NEXT, 0,
-                                               __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
+                                               XSC_CAS_ACQUIRE)
                ? 0
                : -EBUSY;
 }
@@ -239,8 +240,7 @@ XSC_INLINE int xsc_queue_trylock(struct xsc_queue *q, struct xsc_queue_node *nod
     uintptr_t none = 0;
 
     (void)node;
-    return __atomic_compare_exchange_n(&q->word, &none, XSC_QUEUE_HELD, 0, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED)
+    return __atomic_compare_exchange_n(&q->word, &none, XSC_QUEUE_HELD, 0, XSC_CAS_ACQUIRE)
                ? 0
                : -EBUSY;
 }
@@ -271,9 +271,8 @@ XSC_INLINE void xsc_mutex_lock(struct xsc_mutex *m)
 {
     uint32_t was = 0;
 
-    if (__builtin_expect(!__atomic_compare_exchange_n(&m->word, &was, XSC_MUTEX_HELD, 0,
-                                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED),
-                         0)) {
+    if (__builtin_expect(
+            !__atomic_compare_exchange_n(&m->word, &was, XSC_MUTEX_HELD, 0, XSC_CAS_ACQUIRE), 0)) {
         (void)xsc_mutex_lock_slow(m, XSC_FOREVER);
     }
 }
@@ -283,8 +282,7 @@ XSC_INLINE int xsc_mutex_trylock(struct xsc_mutex *m)
     uint32_t was = __atomic_load_n(&m->word, __ATOMIC_RELAXED);
 
     while (!(was & (XSC_MUTEX_HELD | XSC_MUTEX_RESERVED))) {
-        if (__atomic_compare_exchange_n(&m->word, &was, was | XSC_MUTEX_HELD, 0, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED)) {
+        if (__atomic_compare_exchange_n(&m->word, &was, was | XSC_MUTEX_HELD, 0, XSC_CAS_ACQUIRE)) {
             return 0;
         }
     }
@@ -310,8 +308,7 @@ XSC_INLINE void xsc_mutex_unlock(struct xsc_mutex *m)
     uint32_t was = XSC_MUTEX_HELD;
 
     if (__builtin_expect(n != XSC_PARK_QUIET, 0)) {
-        if (n &&
-            __atomic_compare_exchange_n(&m->word, &was, 0, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+        if (n && __atomic_compare_exchange_n(&m->word, &was, 0, 0, XSC_CAS_RELEASE)) {
             XSC_UNLOCK_SEND_EVENT_();
         } else {
             xsc_mutex_unlock_slow(m);

@@ -288,8 +288,9 @@ static uint64_t il_watch_load(const struct xsc_watch *w)
 #define __atomic_add_fetch(p, v, o) (il_before_atomic(), __atomic_add_fetch(p, v, o))
 #define __atomic_sub_fetch(p, v, o) (il_before_atomic(), __atomic_sub_fetch(p, v, o))
 #define __atomic_exchange_n(p, v, o) (il_before_atomic(), __atomic_exchange_n(p, v, o))
-#define __atomic_compare_exchange_n(p, e, v, w, s, f)                                              \
-    (il_before_atomic(), __atomic_compare_exchange_n(p, e, v, w, s, f))
+/* Variadic: XSC_CAS_* is two arguments, but not before it has been expanded. */
+#define __atomic_compare_exchange_n(...)                                                           \
+    (il_before_atomic(), __atomic_compare_exchange_n(__VA_ARGS__))
 
 /* ----------------------------------------------------------------------------- the OS ---- */
 
