@@ -119,6 +119,8 @@ int xsc_event_join_shared(void)
         __atomic_store_n(&no_shared, 1, __ATOMIC_RELAXED);
         return -ENOTSUP;
     }
+    /* Registration before any W2 that trusts it: the system call is a full barrier, too. */
+    xsc_fence();
     __atomic_store_n(&xsc_event_joined, 1, __ATOMIC_RELEASE);
     return 0;
 }

@@ -35,10 +35,16 @@
  *
  * For `done` rings to be over, as many must have begun; `note` of them may have before N1, no more.
  *
- * CLOSING. Every call counts itself in `inside` and then looks at the state; close sets the state
- * and then waits for the count to be 0: one of the two sees the other, both being sequentially
- * consistent. Sleepers are rung for, and would look after a second by themselves. So the descriptor
- * is nobody's when it is closed.
+ * CLOSING. Each side stores, and then loads what the other side stores:
+ *
+ *     call   I1  inside += 1 (atomic)          close  E1  state = CLOSED (atomic)
+ *            I2  fence; state: CLOSED? out            E2  fence; wait until inside is 0
+ *
+ * That I2 sees E1 or E2 sees I1 needs a fence on both sides: close waits with acquire loads
+ * (xsc_wait_slow()), and those are not ordered after E1 by E1 being sequentially consistent
+ * (litmus/c11/DOORBELL-close-unfenced-control). If I2 sees E1, the call leaves without touching the
+ * descriptor; if E2 sees I1, close waits for that call. A sleeping call is rung for, and would look
+ * after a second by itself. So no call uses the descriptor when it is closed.
  */
 #include "user/doorbell.h"
 
@@ -50,6 +56,7 @@
 
 #include "core/port.h"
 #include "core/watch.h"
+#include "user/barrier.h"
 #include "user/library.h"
 #include "user/park.h"
 
@@ -96,8 +103,9 @@ static int bell_enter(struct xsc_doorbell *b)
     if (!b) {
         return -EINVAL;
     }
-    __atomic_fetch_add(&b->inside, 1, __ATOMIC_SEQ_CST);
-    if (state_of(b) == XSC_BELL_CLOSED) {
+    __atomic_fetch_add(&b->inside, 1, __ATOMIC_SEQ_CST); /* I1 */
+    xsc_fence();
+    if (state_of(b) == XSC_BELL_CLOSED) { /* I2 */
         bell_leave(b);
         return -EPIPE;
     }
@@ -142,8 +150,9 @@ int xsc_doorbell_close(struct xsc_doorbell *bell)
         return -EINVAL;
     }
     if (__atomic_exchange_n(&bell->state, XSC_BELL_CLOSED, __ATOMIC_SEQ_CST) == XSC_BELL_CLOSED) {
-        return -EPIPE;
+        return -EPIPE; /* else E1 */
     }
+    xsc_fence(); /* E2 */
     if (bell->fd >= 0) {
         xsc_bell_ring(bell->fd, bell->device, 0);
     }

@@ -38,10 +38,12 @@
  *
  * SHARED. A writer in another process is reached by membarrier(GLOBAL_EXPEDITED) only if that
  * process has registered. It knows that itself (xsc_event_joined), so it fences unless it has;
- * the waiter always executes the barrier. Registering while others wait is safe: P1, a full
- * barrier, the kernel's look at who has registered; against registration, a full barrier,
- * xsc_event_joined set (release), read (acquire), W2. The litmus again: either P2 reaches the
- * writer's process, or a W2 that trusts xsc_event_joined sees P1. QUIET is not used.
+ * the waiter always executes the barrier. Registering while others wait is safe: P1, a fence, the
+ * kernel's look at which processes have registered; against registration, a fence, xsc_event_joined
+ * set (release), read (acquire), W2. The litmus again: either P2 reaches the writer's process, or a
+ * W2 that trusts xsc_event_joined sees P1. The kernel has full barriers at both places; the fences are
+ * the library's own (xsc_barrier_heavy(), xsc_event_join_shared()), so that the argument needs
+ * nothing of the kernel but the order of its own steps. QUIET is not used.
  * A waiter whose P2 is refused can't know who has registered: it waits a millisecond at most,
  * and returns for its caller to look. A waiter in a shared event returns once a second, because the
  * writer may have been killed between W1 and W2.

@@ -53,12 +53,14 @@
  *
  *     stop                                           shard
  *     E1  tail: OPEN off (atomic)                    R3  seq of cell T = T (as T - N was received)
- *     E2  closed = 1 (atomic)                        ... comes to h = T, no message
+ *     E2  closed = 1 (atomic); fence                 ... comes to h = T, no message
  *     E3  seq of cell T: T -> T + MARK               F1  fence; closed? T is h: the end
  *         (compare-and-swap); done: wake             F2  wait for seq of cell T not to be T
  *
- * E2 and E3, R3 and F1: the litmus of user/park.c again, with a fence (or an atomic operation) on
- * either side. If E3 does not find T there, R3 was later, and so F1 sees E2. If it does, F2 ends by it.
+ * E2 and E3, R3 and F1: the litmus of user/park.c again, with a fence on either side. E2's own order
+ * is no such fence: an E3 that fails is a load of another object, with the failure order alone
+ * (litmus/c11/SHARD-end-unfenced-control). If E3 does not find T there, it missed R3, and so F1 sees
+ * E2. If it does, F2 ends by it.
  *
  * ROOM. Senders with a timeout wait for it in an event, whose condition is "S2 would not find it
  * full, or closed": made true by R3 and by E1, followed by a broadcast each.
@@ -299,6 +301,7 @@ int xsc_shard_stop(struct xsc_shard *shard)
     uint32_t seq = (uint32_t)tail;
 
     __atomic_fetch_or(&shard->closed, 1, __ATOMIC_SEQ_CST); /* E2 */
+    xsc_fence();
     if (__atomic_compare_exchange_n(&cell->seq, &seq, seq + MARK, false, XSC_CAS_SEQ_CST)) {
         wake(shard, cell);
     }
