@@ -12,13 +12,14 @@ ARGS ?=
 INSTALL_BENCH = if [ -x '$(BENCH)/bench/xsc-wait-bench' ]; then \
 	DESTDIR='$(DESTDIR)' cmake --install '$(BENCH)' --prefix '$(PREFIX)' --component bench; fi
 
-.PHONY: help probe check check-fast models bench install clean
+.PHONY: help probe check check-fast models litmus bench install clean
 
 help:
 	@echo 'make probe        what can wait on this machine, tried out (ARGS="--json ..." is passed on)'
 	@echo 'make check        all builds and all tests'
 	@echo 'make check-fast   this machine only, no emulators: under two minutes'
 	@echo 'make models       the models of parking and of the locks, searched exhaustively'
+	@echo 'make litmus       the protocols under the memory models of arm64, riscv64 and C11, and what compilers emit'
 	@echo 'make bench        what waiting costs here, beside bare spins and futexes (ARGS as above)'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR is honoured; with the bench, where make bench was'
 	@echo 'make clean        remove build/'
@@ -41,6 +42,11 @@ check-fast:
 models:
 	@scripts/setup.sh check-fast
 	@models/run.sh
+
+litmus:
+	@scripts/setup.sh litmus
+	@litmus/run.sh
+	@XSC_LITMUS_FETCH=1 litmus/compiled.sh
 
 bench:
 	@scripts/setup.sh bench

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# setup.sh probe|check|check-fast|bench: install the Debian packages that the job needs and that
+# setup.sh probe|check|check-fast|litmus|bench: install the Debian packages that the job needs and that
 # are not there yet. Does nothing, and needs no rights, when all are.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -29,12 +29,13 @@ case ${1-} in
 probe) packages=$(of_job build) ;;
 bench) packages=$(of_job build bench) ;;
 check-fast) packages=$(of_job build bench check) ;;
+litmus) packages=$(of_job build litmus) ;;
 check)
     packages=$(of_job build bench check cross
         of_list tests/emulated/packages.txt tests/guest/packages.txt)
     ;;
 *)
-    say "usage: setup.sh probe|check|check-fast|bench"
+    say "usage: setup.sh probe|check|check-fast|litmus|bench"
     exit 2
     ;;
 esac

@@ -22,6 +22,9 @@ usage: fetch.sh [--refresh] WHAT...
   kernel-trixie  trixie's kernel for amd64, arm64 and riscv64, and its compiler (in bin)
   qemu-x86       qemu-system-x86_64 (trixie-backports, else trixie) and its firmware
   qemu-riscv64   qemu-system-riscv64, likewise
+  herd7          herd7 (Debian unstable), which judges litmus tests: for litmus/run.sh
+  compilers      trixie's gcc 14 and clang 19, for amd64, arm64 and riscv64, as far as writing assembly
+                 goes (in bin): for litmus/compiled.sh
   --refresh      look for newer versions even when WHAT is in the cache
 Prints one directory a line. The cache is ${XSC_CACHE:-${XDG_CACHE_HOME:-~/.cache}/xsc-wait}.
 XSC_DEBIAN_MIRROR=URL names a Debian mirror when the machine's own apt sources name none.
@@ -43,7 +46,7 @@ done
 for what in "$@"; do
     case $what in
     qemu-user | qemu-user-old | bochs | arm64-guest | kernel | kernel-config | kernel-trixie) ;;
-    qemu-x86 | qemu-riscv64) ;;
+    qemu-x86 | qemu-riscv64 | herd7 | compilers) ;;
     *) usage_error "unknown thing to fetch: $what (try --help)" ;;
     esac
 done
@@ -95,6 +98,23 @@ gather() {
     if grep 'not found' "$work/needed" >&2; then die "a library is missing from the download"; fi
     awk '$2 == "=>" { print $3 }' "$work/needed" | sort -u | while read -r library; do
         cp -L "$library" "$work/new/lib/"
+    done
+}
+
+# with_own_library FINAL: every program below $work/new/root/usr, which becomes FINAL, behind a script
+# that runs it with the C library that came with it.
+with_own_library() {
+    local final=$1 programs path
+    programs=$(find "$work/new/root/usr" -type f -perm -u+x ! -name '*.so*' -exec sh -c \
+        'for f; do ! readelf -lW "$f" 2>/dev/null | grep -q "interpreter: /lib" || echo "$f"; done' _ {} +)
+    # shellcheck disable=SC2086 # no blanks in a package's names
+    gather "$work/new/root" $programs
+    for path in $programs; do
+        mv "$path" "$path.elf"
+        # shellcheck disable=SC2016 # the script's
+        printf '#!/bin/sh\nexec "%s" --library-path "%s" --argv0 "$0" "%s" "$@"\n' \
+            "$final/lib/ld.so" "$final/lib" "$final${path#"$work/new"}.elf" >"$path"
+        chmod 755 "$path"
     done
 }
 
@@ -264,7 +284,7 @@ fetch_kernel_config() {
 # for its C library. So both are taken from there, each program behind a script that gives it that
 # library: neither root nor a root of its own is needed to run them.
 fetch_kernel_trixie() {
-    local kernel version arch final path programs
+    local kernel version arch final
     [ "$host_arch" = amd64 ] || skip "modules are built on amd64 machines only, this is $host_arch"
     apt_open "$work/apt" "amd64 arm64 riscv64" trixie || cannot kernel-trixie "trixie main"
     kernel=$(kernel_of linux-image-amd64 trixie)
@@ -296,17 +316,7 @@ fetch_kernel_trixie() {
     find "$work/new/root/usr/bin" "$work/new/root/usr/libexec" -name '*lto*' -type f -delete
     sed -i "s|include /usr/src/|include $final/root/usr/src/|" \
         "$work"/new/root/usr/src/linux-headers-"$version"-{amd64,arm64,riscv64}/Makefile
-    programs=$(find "$work/new/root/usr" -type f -perm -u+x ! -name '*.so*' -exec sh -c \
-        'for f; do ! readelf -lW "$f" 2>/dev/null | grep -q "interpreter: /lib64/" || echo "$f"; done' _ {} +)
-    # shellcheck disable=SC2086 # no blanks in a package's names
-    gather "$work/new/root" $programs
-    for path in $programs; do
-        mv "$path" "$path.elf"
-        # shellcheck disable=SC2016 # the script's
-        printf '#!/bin/sh\nexec "%s" --library-path "%s" --argv0 "$0" "%s" "$@"\n' \
-            "$final/lib/ld.so" "$final/lib" "$final${path#"$work/new"}.elf" >"$path"
-        chmod 755 "$path"
-    done
+    with_own_library "$final"
     keep kernel-trixie "$version" trixie
 }
 
@@ -344,6 +354,53 @@ fetch_qemu_x86() {
 
 fetch_qemu_riscv64() {
     qemu_system qemu-riscv64 qemu-system-riscv qemu-system-riscv64 opensbi generic/fw_dynamic.bin
+}
+
+fetch_herd7() {
+    local version final
+    apt_open "$work/apt" "$host_arch" sid || cannot herd7 "Debian unstable (sid)"
+    version=$(apt_version "$work/apt" sid herdtools7)
+    [ -n "$version" ] || cannot herd7 "Debian unstable's herdtools7"
+    say "downloading herdtools7 $version and its C library (20 MB)"
+    # shellcheck disable=SC2046 # one word a package
+    apt_download "$work/apt" $(apt_closure "$work/apt" sid herdtools7 |
+        grep -E '^(lib(c6|gcc-s1|gmp10)|herdtools7)=') || cannot herd7 "herdtools7 $version"
+    final=$XSC_CACHE_DIR/herd7_$version
+    mkdir -p "$work/new"
+    unpack_all "$work/new/root"
+    find "$work/new/root/usr/bin" -type f ! -name herd7 -delete # its sister programs: 60 MB
+    ln -s root/usr/bin "$work/new/bin"
+    with_own_library "$final"
+    keep herd7 "$version" "Debian unstable"
+}
+
+# Of either compiler what -S needs: no assembler, no linker, no libraries of the programs' own.
+fetch_compilers() {
+    local gcc clang final other=
+    case $host_arch in
+    amd64) other=gcc-14-aarch64-linux-gnu ;;
+    arm64) other=gcc-14-x86-64-linux-gnu ;;
+    *) skip "compilers are fetched on amd64 and arm64 machines only, this is $host_arch" ;;
+    esac
+    apt_open "$work/apt" "$host_arch" trixie || cannot compilers "trixie main"
+    gcc=$(apt_version "$work/apt" trixie gcc-14)
+    clang=$(apt_version "$work/apt" trixie clang-19)
+    if [ -z "$gcc" ] || [ -z "$clang" ]; then cannot compilers "trixie's gcc-14 and clang-19"; fi
+    say "downloading gcc $gcc and clang $clang (170 MB)"
+    # shellcheck disable=SC2046 # one word a package
+    apt_download "$work/apt" $(apt_closure "$work/apt" trixie gcc-14 gcc-14-riscv64-linux-gnu $other clang-19 |
+        grep -E '^(lib|cpp-14|gcc-14|clang-19|zlib)' |
+        grep -vE -- '(-cross|libc-dev-bin)=|^lib(asan|lsan|tsan|ubsan|hwasan|objc)|^lib(c6|crypt|gcc-14|stdc.*)-dev=') ||
+        cannot compilers "gcc $gcc and clang $clang"
+    final=$XSC_CACHE_DIR/compilers_gcc${gcc}_clang${clang#*:}
+    mkdir -p "$work/new"
+    unpack_all "$work/new/root"
+    ln -s root/usr/bin "$work/new/bin"
+    find "$work/new/root/usr" -type f \( -name '*lto*' -o -name '*gcov*' -o -name '*-cpp-14' -o -name collect2 \
+        -o -name 'g++-mapper-server' -o -name '*-gcc-??-14' -o -name '*-gcc-ranlib-14' \) -delete
+    with_own_library "$final"
+    find "$work/new/root/usr" -name '*.so*' -delete # with_own_library has copied them
+    keep compilers "gcc${gcc}_clang${clang#*:}" trixie
 }
 
 # cached WHAT: it is there, and not a smaller one of an older fetch.sh.
