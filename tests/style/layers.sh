@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# layers.sh: arrows point down. Who includes what, by directory; see docs/architecture.md.
+# layers.sh: arrows point down. Which directory may include which; see docs/architecture.md.
 . "$(dirname "$0")/style.sh"
 
 compiler='<(stdint|stdbool|stddef)\.h>'

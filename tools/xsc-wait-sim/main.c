@@ -24,7 +24,7 @@ static int usage(void)
            "  TRACE is a file of waits in ns, one a line, plain or gzip; - is standard input\n"
            "  --prefer latency|balanced|cpu  what to save (balanced)\n"
            "  --costs vm|metal|FILE          what waiting costs (vm)\n"
-           "  --no-park                      nobody calls unpark: naps take a park's place\n"
+           "  --no-park                      no writer calls unpark: naps take a park's place\n"
            "  --table                        ratios for vm and metal and all three preferences\n"
            "  --json                         costs and geometric means as JSON\n"
            "  --generate SPEC                judge a made-up trace too, may be repeated:\n"
