@@ -33,7 +33,7 @@ enum xsc_trait {
 enum xsc_presence {
     XSC_ABSENT, /* known not to be there, or not fit for use: *why says which */
     XSC_PRESENT,
-    XSC_UNCERTAIN, /* nobody could be asked: tried only when the user asks for it by name */
+    XSC_UNCERTAIN, /* unknown here: tried only when the user asks for it by name */
 };
 
 /* Why one hardware wait came back. */
@@ -92,7 +92,7 @@ struct xsc_mechanism {
 #endif
 
 /*
- * The traits of each, for its .traits and for whoever must know at compile time. The one that
+ * The traits of each, for its .traits and for code that must know at compile time. The one that
  * others build on is XSC_NEEDS_WAKE: a lock whose waiters may wait so must make the event in its
  * unlock, and user/lock.c does not compile if it does not.
  */

@@ -10,7 +10,9 @@
 
 #include <stdint.h>
 
-#if defined(__GNUC__) && __GNUC__ >= 4
+/* Defined as nothing by a build whose functions are hidden (XSC_HIDDEN). */
+#if defined(XSC_API)
+#elif defined(__GNUC__) && __GNUC__ >= 4
 #define XSC_API __attribute__((visibility("default")))
 #else
 #define XSC_API
