@@ -32,7 +32,7 @@ fi
 
 # compile NAME CPU CONTROLS COMMAND...: one compiler for one CPU, in the background's own folder.
 compile() {
-    local name=$1 cpu=$2 controls=$3 out=$work/${1//[^a-z0-9+.-]/_} file status=0
+    local name=$1 cpu=$2 controls=$3 out=$work/${1//[^a-z0-9+.-]/_} file function status=0
     shift 3
     mkdir -p "$out"
     for file in "${files[@]}" litmus/bad.c; do
@@ -51,12 +51,12 @@ compile() {
     if ! python3 litmus/emitted.py --expect "$controls" "$cpu" litmus/bad_steps "$out/bad" >"$out/control" 2>&1; then
         status=1
     fi
-    for name_of in $(grep -ohE '\bXSC_INLINE [a-z0-9_]+ (xsc_[a-z0-9_]+)\(' include/xsc/*.h | sed -E 's/.* (.*)\(/\1/' | sort -u); do
-        grep -q "^$name_of:" "$out/litmus.inline.c.s" || {
-            echo "$name_of: inline, and not emitted" >>"$out/control"
+    while read -r function; do
+        grep -q "^$function:" "$out/litmus.inline.c.s" || {
+            echo "$function: inline, and not emitted" >>"$out/control"
             status=1
         }
-    done
+    done < <(sed -nE 's/^XSC_API XSC_INLINE [a-z0-9_]+ (xsc_[a-z0-9_]+)\(.*/\1/p' include/xsc/*.h)
     if [ $status = 0 ]; then
         echo "ok      $name: $(cat "$out/found")" >"$out/verdict"
     else

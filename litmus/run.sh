@@ -26,24 +26,28 @@ if ! command -v herd7 >/dev/null; then
     herd=("$fetched/bin/herd7" -set-libdir "$fetched/root/usr/share/herdtools7/herd")
 fi
 
-# judge DIRECTORY [OPTION...]: its tests' verdicts to $work/DIRECTORY.verdicts, as in `expected`.
+# judge DIRECTORY NAMES [OPTION...]: its tests whose names match NAMES, too; their verdicts to a file, as in
+# `expected`.
 judge() {
-    local directory=$1 file
+    local directory=$1 names=$2 name file out
     local -a files=()
-    shift
+    out=$(mktemp "$work/XXXXXX")
+    shift 2
     for file in "$folder/$directory"/*.litmus; do
-        [[ "$directory/$(basename "$file" .litmus)" =~ $pattern ]] && files+=("$file")
+        name=$directory/$(basename "$file" .litmus)
+        [[ "$name" =~ $pattern && "$name" =~ $names ]] && files+=("$file")
     done
-    [ ${#files[@]} = 0 ] || "${herd[@]}" "$@" "${files[@]}" >"$work/$directory.log" 2>&1
+    [ ${#files[@]} = 0 ] || timeout 600 "${herd[@]}" "$@" "${files[@]}" >"$out" 2>&1
     sed -nE "s,^Observation ([^ ]+) ([A-Za-z]+) ([0-9]+) ([0-9]+)\$,$directory/\1\t\2\t\3\t\4,p" \
-        "$work/$directory.log" >"$work/$directory.verdicts"
-    grep -E '^(Warning|Fatal|Error)|: (Error|Fatal)' "$work/$directory.log" >"$work/$directory.troubles"
+        "$out" >"$out.verdicts"
+    grep -E '^(Warning|Fatal|Error)|: (Error|Fatal)' "$out" >"$out.troubles"
 }
 
-touch "$work"/{a64,rv,c11}.log
-judge a64 -variant mixed & # some tests have bytes and halves of a word
-judge rv &
-judge c11 -model rc11.cat & # C11 with what was repaired in it since
+# Bytes and halves of a word make herd7 slow, where there are three such operations or more for ever.
+judge a64 '^a64/[A-Z]+-([^m]|m[^i])' &
+judge a64 -mixed- -variant mixed &
+judge rv '' &
+judge c11 '' -model rc11.cat & # C11 with what was repaired in it since
 wait
 
 cat "$work"/*.verdicts >"$work/all"
@@ -82,8 +86,9 @@ awk -F'\t' -v pattern="$pattern" -v all="$work/all" -v files="$work/files" '
         exit bad != 0
     }' "$folder/expected"
 status=$?
-if [ -s "$work/a64.troubles" ] || [ -s "$work/rv.troubles" ] || [ -s "$work/c11.troubles" ]; then
-    cat "$work"/*.troubles
+cat "$work"/*.troubles >"$work/troubles"
+if [ -s "$work/troubles" ]; then
+    cat "$work/troubles"
     status=1
 fi
 exit $status

@@ -378,8 +378,8 @@ fetch_herd7() {
 fetch_compilers() {
     local gcc clang final other=
     case $host_arch in
-    amd64) other=gcc-14-aarch64-linux-gnu ;;
-    arm64) other=gcc-14-x86-64-linux-gnu ;;
+    amd64) other='gcc-14-aarch64-linux-gnu' ;;
+    arm64) other='gcc-14-x86-64-linux-gnu' ;;
     *) skip "compilers are fetched on amd64 and arm64 machines only, this is $host_arch" ;;
     esac
     apt_open "$work/apt" "$host_arch" trixie || cannot compilers "trixie main"
