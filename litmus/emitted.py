@@ -337,7 +337,8 @@ def main():
                 ops = matching(operations, *which)
                 return [i for i, (file, line, w) in enumerate(seq) for o in ops
                         if file == o.file and line in o.lines and w[0] in TELLING[o.kind]]
-            after = set(places(second))
+            # Where the second one's function was not inlined, its call.
+            after = set(places(second)) | {i for i, e in enumerate(seq) if e[2][:2] == ('call', second[1])}
             for start in places(first):
                 if not way(seq, start, after):
                     continue
