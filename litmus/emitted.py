@@ -26,6 +26,7 @@ class Operation:
         self.file, self.function, self.lines = file, function, lines
         self.kind, self.text, self.order = kind, text, order
         self.within = within  # of a macro that defines functions: which of them
+        self.statement = set()  # lines of its statement before it: GCC may give a read-modify-write those
         self.seen = 0
 
     def name(self):
@@ -81,8 +82,14 @@ def operations_of(file):
         elif kind == 'cas' and orders != ['RELAXED', 'RELAXED']:
             complaints.append(f'{file}:{first}: {function}: a compare-and-swap that orders something '
                               f'takes its orders from xsc/cas.h: {call}')
+        if orders and kind in ('cas', 'rmw') and not macro:
+            begun = max(text.rfind(c, 0, m.start()) for c in ';{}')
+            statement = set(range(text.count('\n', 0, begun) + 1, first))
+        else:
+            statement = set()
         if orders:
             found.append(Operation(file, function, where, kind, call, orders[0], within))
+            found[-1].statement = statement
     return found, complaints
 
 
@@ -272,6 +279,15 @@ def matching(operations, file, function, text):
     return [o for o in operations if o.file == file and o.function == function and text in o.text.replace(' ', '')]
 
 
+def instructions_of(o, seq):
+    """Those of a function that an operation has become, with their places; none if it is not in there."""
+    for lines in (o.lines, o.lines | o.statement):
+        mine = [(i, w) for i, (file, line, w) in enumerate(seq) if file == o.file and line in lines]
+        if any(w[0] in TELLING[o.kind] for _, w in mine):
+            return mine
+    return []
+
+
 def main():
     args = sys.argv[1:]
     expected = None
@@ -313,13 +329,14 @@ def main():
             # not inlined.
             if o.within and not o.within.fullmatch(function):
                 continue
-            mine = [w for file, line, w in seq if file == o.file and line in o.lines]
-            if not any(w[0] in TELLING[o.kind] for w in mine):
+            mine = instructions_of(o, seq)
+            if not mine:
                 continue
             o.seen += 1
             if not needs[o] and o.kind != 'fence':
                 continue
             judged += 1
+            mine = [w for _, w in mine]
             why = wrong(o.kind, needs[o], mine)
             if why:
                 faults.append((o.function, f'{o.name()} in {function}: {why}: {mine}'))
@@ -335,8 +352,7 @@ def main():
                 if which[2].startswith('call:'):
                     return [i for i, e in enumerate(seq) if e[2][:2] == ('call', which[2][5:])]
                 ops = matching(operations, *which)
-                return [i for i, (file, line, w) in enumerate(seq) for o in ops
-                        if file == o.file and line in o.lines and w[0] in TELLING[o.kind]]
+                return [i for o in ops for i, w in instructions_of(o, seq) if w[0] in TELLING[o.kind]]
             # Where the second one's function was not inlined, its call.
             after = set(places(second)) | {i for i, e in enumerate(seq) if e[2][:2] == ('call', second[1])}
             for start in places(first):

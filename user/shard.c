@@ -433,8 +433,8 @@ static void get_up(struct xsc_shard *s, bool settled)
 {
     uint32_t asleep = ASLEEP;
 
-    if (!settled || !__atomic_compare_exchange_n(&s->awake, &asleep, FENCED, false,
-                                                 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+    if (!settled ||
+        !__atomic_compare_exchange_n(&s->awake, &asleep, FENCED, false, XSC_CAS_SEQ_CST)) {
         __atomic_fetch_and(&s->awake, ~ASLEEP, __ATOMIC_RELEASE);
     }
 }
