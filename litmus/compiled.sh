@@ -115,7 +115,7 @@ if [ -n "${XSC_LITMUS_FETCH-}" ] || [ -e "$cache/compilers/VERSION" ]; then
     if fetched=$(tests/emulated/fetch.sh compilers); then
         headers=$(gcc -print-file-name=include)
         with_gcc 14 "$fetched"/bin/{x86_64,aarch64,riscv64}-linux-gnu-gcc-14 -isystem "$headers"
-        with_clang 19 "$fetched/bin/clang-19"
+        with_clang 19 "$fetched/bin/clang-19" -resource-dir "$fetched/root/usr/lib/llvm-19/lib/clang/19"
     fi
 else
     echo 'not looked at: gcc 14 and clang 19 (tests/emulated/fetch.sh compilers downloads them)'
