@@ -19,7 +19,7 @@ allow() {
 
 allow arch 'arch/ knows the CPU only' "$compiler" '<cpuid\.h>' '"arch/' '"core/cpu\.h"'
 allow mech 'mech/ has no policy and no OS' "$compiler" '"(arch|mech)/' '"core/(clock|cpu|port|watch)\.h"'
-allow core 'core/ has no OS' "$compiler" '<xsc/(idle|watch)\.h>' '"(arch|mech|core)/'
+allow core 'core/ has no OS' "$compiler" '<xsc/(cas|idle|watch)\.h>' '"(arch|mech|core)/'
 allow include 'a public header needs the C library only' "$compiler" '<errno\.h>' '<xsc/[a-z]+\.h>'
 allow user 'user/ stands on core/' '<' '"(user|core|mech|arch)/'
 allow uring 'uring/ stands on the public headers' '<'
