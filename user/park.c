@@ -255,8 +255,8 @@ static void look_and_sleep(const struct parking *p, uint64_t until_ns)
         uint32_t first;
 
         memcpy(&first, &value, sizeof(first));
-        if (!xsc_watch_holds(w, value) &&
-            !xsc_sleep_wide((const volatile uint64_t *)w->word, value, until_ns)) {
+        if (!xsc_watch_holds(w, value) && xsc_sleep_wide((const volatile uint64_t *)w->word, value,
+                                                         until_ns) == XSC_SLEPT_REFUSED) {
             xsc_sleep(futex, first, futex_bit(w->word),
                       xsc_next_look(until_ns, XSC_LOOK_REFUSED_NS), true);
         }

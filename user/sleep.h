@@ -12,20 +12,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Why a sleep ended. */
+enum xsc_slept {
+    XSC_SLEPT_WOKEN,       /* by xsc_wake(), or by a wake of the same address that was not ours */
+    XSC_SLEPT_CHANGED,     /* the word was not as expected: there was no sleep */
+    XSC_SLEPT_TIMED_OUT,   /* the deadline */
+    XSC_SLEPT_INTERRUPTED, /* a signal, or a port that wakes to look */
+    XSC_SLEPT_REFUSED,     /* the OS can't sleep on this word: it returns at once, every time */
+};
+
 /*
- * Sleeps unless *word is no longer `expected`, until xsc_wake() for that word and one of
- * `bits`, until deadline_ns of the OS clock (XSC_FOREVER: none), or for no reason. To look
- * at the word and to fall asleep is one step for whoever stores and then wakes. shared: who
- * wakes may be in another process.
+ * Sleeps unless *word is no longer `expected`, until xsc_wake() for that word and one of `bits`,
+ * until deadline_ns of the OS clock (XSC_FOREVER: none), or until a signal. Compare-and-sleep is
+ * atomic with respect to a writer that stores and then calls xsc_wake(). shared: the writer may be
+ * in another process.
+ *
+ * XSC_SLEPT_REFUSED: memory that the kernel takes no futex in (a device's, a read-only private
+ * mapping), or a filter that forbids the system call. A caller that would call again must nap in
+ * between, or it spins.
  */
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
-               uint64_t deadline_ns, bool shared);
+enum xsc_slept xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+                         uint64_t deadline_ns, bool shared);
 
 /*
  * The same, shared, for 8 aligned bytes, any of which may change; woken as its first half.
- * False: there is no such thing here, nothing was slept.
+ * XSC_SLEPT_REFUSED also where the OS has no such call.
  */
-bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns);
+enum xsc_slept xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected,
+                              uint64_t deadline_ns);
 
 /*
  * How late the kernel may make this thread's timers, in ns; returns what it was before. Makes a
