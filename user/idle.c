@@ -49,6 +49,7 @@ int xsc_nap(struct xsc_nap_word *word, uint64_t ns)
 {
     const uint64_t now_ns = xsc_port_now_ns();
     const uint64_t until_ns = ns < XSC_FOREVER - now_ns ? now_ns + ns : XSC_FOREVER;
+    uint64_t refused_ns = 0;
     uint32_t was = AWAKE;
 
     if (!__atomic_compare_exchange_n(&word->state, &was, NAPPING, 0, __ATOMIC_ACQ_REL,
@@ -59,7 +60,8 @@ int xsc_nap(struct xsc_nap_word *word, uint64_t ns)
     tell_once(ARMED, ACTIVE, "idle governor: active, this is its first nap");
     while (__atomic_load_n(&word->state, __ATOMIC_ACQUIRE) == NAPPING &&
            (until_ns == XSC_FOREVER || xsc_port_now_ns() < until_ns)) {
-        xsc_sleep(&word->state, NAPPING, NAP_BIT, until_ns, false);
+        xsc_nap_if_refused(xsc_sleep(&word->state, NAPPING, NAP_BIT, until_ns, false), &refused_ns,
+                           until_ns);
     }
     return __atomic_exchange_n(&word->state, AWAKE, __ATOMIC_ACQ_REL) == KICKED ? 0 : -ETIMEDOUT;
 }

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/port.h"
+
 /* Why a sleep ended. */
 enum xsc_slept {
     XSC_SLEPT_WOKEN,       /* by xsc_wake(), or by a wake of the same address that was not ours */
@@ -28,8 +30,8 @@ enum xsc_slept {
  * in another process.
  *
  * XSC_SLEPT_REFUSED: memory that the kernel takes no futex in (a device's, a read-only private
- * mapping), or a filter that forbids the system call. A caller that would call again must nap in
- * between, or it spins.
+ * mapping), or a filter that forbids the system call. A caller that would call again naps in
+ * between (xsc_nap_if_refused()), or it would spin.
  */
 enum xsc_slept xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
                          uint64_t deadline_ns, bool shared);
@@ -40,6 +42,35 @@ enum xsc_slept xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint3
  */
 enum xsc_slept xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected,
                               uint64_t deadline_ns);
+
+/*
+ * After each sleep of a loop: where it was refused, a nap takes its place, of a sixteenth of the
+ * time since the first refusal, at least 1 ms and at most 16 ms, and not past until_ns. So a wait
+ * is late by a millisecond or a sixteenth of itself, and costs a few microseconds of CPU a nap.
+ * *since_ns is the loop's own, 0 at first.
+ */
+#define XSC_REFUSED_NAP_NS 1000000u
+#define XSC_REFUSED_NAP_MAX_NS 16000000u
+
+static inline void xsc_nap_if_refused(enum xsc_slept end, uint64_t *since_ns, uint64_t until_ns)
+{
+    if (end != XSC_SLEPT_REFUSED) {
+        return;
+    }
+    const uint64_t now_ns = xsc_port_now_ns();
+
+    if (!*since_ns) {
+        *since_ns = now_ns;
+    }
+    const uint64_t part = (now_ns - *since_ns) / 16;
+    const uint64_t ns = part < XSC_REFUSED_NAP_NS       ? XSC_REFUSED_NAP_NS
+                        : part < XSC_REFUSED_NAP_MAX_NS ? part
+                                                        : XSC_REFUSED_NAP_MAX_NS;
+
+    if (until_ns > now_ns) {
+        xsc_port_nap(until_ns - now_ns < ns ? until_ns - now_ns : ns);
+    }
+}
 
 /*
  * How late the kernel may make this thread's timers, in ns; returns what it was before. Makes a

@@ -77,6 +77,10 @@
  * bare metal), parked or not. Where that matters, use an event (xsc/event.h), which brings
  * 4 bytes of its own for this. A parked waiter looks at the word once a second even
  * if nobody wakes it, so a writer that was killed between store and unpark costs a second.
+ *
+ * Memory that the kernel makes no futex of (a device's, perf's ring, a private mapping that can't be
+ * written) can be waited for as well: the waiter naps between its looks, 1 ms at first and a
+ * sixteenth of the wait later, at most 16 ms.
  */
 #ifndef XSC_PARK_H
 #define XSC_PARK_H
