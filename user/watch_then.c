@@ -95,7 +95,7 @@ static bool crowded(void)
 /* Until `end_ns` after the start. True: met, and *ns is when. */
 static bool watch_until(struct stay *s, uint64_t from_ns, uint64_t end_ns, uint64_t *ns)
 {
-    struct xsc_watching how = {.asked = xsc_asked_by_environment, .again = s->watched, .n = 1};
+    struct xsc_watching how = {.asked = xsc_set_up_by_environment, .again = s->watched, .n = 1};
 
     __atomic_add_fetch(&watching, 1, __ATOMIC_RELAXED);
     const bool met = xsc_core_watch(&xsc_library, s->watch, end_ns - from_ns, &how) == XSC_MET;

@@ -174,7 +174,7 @@ enum xsc_park_barrier {
  * does it. Then a process that has several threads already is registered with the
  * kernel, and that waiter is blind for some 10 ms, once; called before the first thread is
  * made, it takes a microsecond. In the environment, XSC_PARK=seqcst (ignored in set-user-ID
- * programs) asks for XSC_PARK_SEQ_CST. Returns
+ * programs) asks for XSC_PARK_SEQ_CST where `want` is XSC_PARK_AUTO. Returns
  *   0          what was asked for is in force;
  *   -ENOTSUP   no membarrier here: XSC_PARK_SEQ_CST is in force. Everything works;
  *   -EALREADY  decided earlier, and otherwise: a decision holds for the process's life;

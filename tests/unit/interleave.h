@@ -359,6 +359,13 @@ uint64_t xsc_port_now_ns(void)
 }
 
 /* Who looks again and again lets time pass: stores come out of their buffers in the end. */
+/* Of waits whose sleep the OS refuses; this one never does. */
+void xsc_port_nap(uint64_t ns)
+{
+    (void)ns;
+    abort();
+}
+
 void xsc_port_yield(void)
 {
     il_step();

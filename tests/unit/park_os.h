@@ -13,6 +13,7 @@
 #include "tests/unit/fake_mech.h"
 #include "tests/unit/fake_port.h"
 #include "user/barrier.c"
+#include "user/config.c"
 #include "user/event.c"
 #include "user/park.c"
 #include "user/watch_then.c"
@@ -22,7 +23,7 @@
 
 struct xsc_engine xsc_library;
 
-const char *xsc_asked_by_environment(void)
+const char *xsc_set_up_by_environment(void)
 {
     return NULL;
 }

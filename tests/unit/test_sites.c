@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "tests/unit/fake_port.h"
+#include "user/config.c"
 #include "user/costs.c"
 #include "user/sites.c"
 
@@ -56,7 +57,8 @@ static int setup(void **state)
     memset(&seen, 0, sizeof(seen));
     memset(&in_force, 0, sizeof(in_force));
     memset(sites, 0, sizeof(sites));
-    changes = learning = failures = told = 0;
+    changes = learning = failures = 0;
+    memset(&reported, 0, sizeof(reported));
     process = 0;
     return 0;
 }
