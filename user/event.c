@@ -116,8 +116,11 @@ static bool sleep_on_event(void *arg, uint64_t deadline_ns)
 
     __atomic_fetch_or(&s->event->waiters, XSC_EVENT_PARKED, __ATOMIC_SEQ_CST);
     xsc_fence();
+    uint64_t refused_ns = 0;
+
     while (!moved_on(s)) {
-        xsc_sleep(&s->event->seq, s->key, ANY_BIT, until_ns, s->shared);
+        xsc_nap_if_refused(xsc_sleep(&s->event->seq, s->key, ANY_BIT, until_ns, s->shared),
+                           &refused_ns, until_ns);
         if (until_ns != XSC_FOREVER && xsc_port_now_ns() >= until_ns) {
             return moved_on(s) || until_ns < deadline_ns;
         }
