@@ -170,7 +170,7 @@ static void an_event_naps_where_no_sleep_is_possible(void **state)
         assert_int_equal(end, -ETIMEDOUT);
         assert_in_range(fake.now - from, 300 * MS, 301 * MS);
         assert_in_range(fake.naps, 55, 70);
-        assert_int_equal(event.waiters & ~XSC_EVENT_QUIET, 0);
+        assert_int_equal(event.waiters & ~XSC_EVENT_FENCED, 0);
     }
 }
 
