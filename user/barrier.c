@@ -4,13 +4,12 @@
 #include "user/barrier.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <xsc/cas.h>
 #include <xsc/event.h>
 
 #include "core/port.h"
+#include "user/config.h"
 #include "user/sleep.h"
 
 static uint32_t in_force;   /* enum xsc_park_barrier; 0: nothing decided */
@@ -26,16 +25,6 @@ static uint32_t no_shared;  /* registration for other processes' barriers was re
 uint32_t xsc_parked[XSC_PARK_BUCKETS] __attribute__((aligned(64)));
 uint32_t xsc_event_joined;
 
-static bool seq_cst_by_environment(void)
-{
-#if defined(__GLIBC__)
-    const char *value = secure_getenv("XSC_PARK");
-#else
-    const char *value = getenv("XSC_PARK");
-#endif
-    return value && (!strcmp(value, "seqcst") || !strcmp(value, "seq_cst"));
-}
-
 enum xsc_park_barrier xsc_barrier_decide(enum xsc_park_barrier want)
 {
     uint32_t mode = __atomic_load_n(&in_force, __ATOMIC_ACQUIRE), none = 0;
@@ -43,8 +32,8 @@ enum xsc_park_barrier xsc_barrier_decide(enum xsc_park_barrier want)
     if (mode) {
         return (enum xsc_park_barrier)mode;
     }
-    if (want == XSC_PARK_AUTO && seq_cst_by_environment()) {
-        want = XSC_PARK_SEQ_CST;
+    if (want == XSC_PARK_AUTO) {
+        want = xsc_config_park();
     }
     mode = want != XSC_PARK_SEQ_CST && xsc_barrier_register(false) ? XSC_PARK_ASYMMETRIC
                                                                    : XSC_PARK_SEQ_CST;

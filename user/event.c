@@ -156,8 +156,11 @@ static bool sleep_on_event(void *arg, uint64_t deadline_ns)
     const uint64_t until_ns = xsc_next_look(deadline_ns, look_every_ns(s, in_doubt));
 
     xsc_fence();
+    uint64_t refused_ns = 0;
+
     while (!moved_on(s)) {
-        xsc_sleep(&s->event->seq, s->key, ANY_BIT, until_ns, s->shared);
+        xsc_nap_if_refused(xsc_sleep(&s->event->seq, s->key, ANY_BIT, until_ns, s->shared),
+                           &refused_ns, until_ns);
         if (until_ns != XSC_FOREVER && xsc_port_now_ns() >= until_ns) {
             const bool moved = moved_on(s);
 

@@ -144,6 +144,11 @@
  * the argument is all there is. 8-byte shared words sleep on both halves at once with
  * futex_waitv(): queued at the first half, which W4 wakes, before the second is compared.
  * Where the kernel lacks it, on the first half, for a millisecond at a time.
+ *
+ * REFUSED SLEEPS. Memory that the kernel makes no shared futex of (a device's, perf's ring, a
+ * private mapping that can't be written) and a filter that forbids the call end a sleep at once,
+ * every time. W4 is refused there, too, so nothing relies on it: the waiter naps between its looks
+ * (xsc_nap_if_refused()), and P3 sees W1 when the nap is over.
  */
 #define _GNU_SOURCE
 #include "user/park.h"
@@ -271,51 +276,59 @@ struct parking {
  * P3 and P4: looks, and sleeps if that may have to last. Every load that says "unchanged" is
  * the one that the kernel's comparison starts from. The caller looks again in any case.
  */
-static void look_and_sleep(const struct parking *p, uint64_t until_ns)
+static enum xsc_slept look_and_sleep(const struct parking *p, uint64_t until_ns)
 {
     const struct xsc_watch *w = p->watch;
     const volatile uint32_t *futex = futex_of(w->word);
+    enum xsc_slept end = XSC_SLEPT_CHANGED;
 
     if (w->size < 4) {
         const uint32_t around = load_around(futex);
 
         if (!xsc_watch_holds(w, part_of(w, around))) {
-            xsc_sleep(futex, around, futex_bit(w->word), until_ns, p->shared);
+            end = xsc_sleep(futex, around, futex_bit(w->word), until_ns, p->shared);
         }
     } else if (w->size == 4) {
         const uint32_t value = (uint32_t)xsc_watch_load(w);
 
         if (!xsc_watch_holds(w, value)) {
-            xsc_sleep(futex, value, futex_bit(w->word), until_ns, p->shared);
+            end = xsc_sleep(futex, value, futex_bit(w->word), until_ns, p->shared);
         }
     } else if (!p->shared) {
         uint32_t *seq = &wide[xsc_park_bucket(w->word)].seq;
         const uint32_t key = __atomic_load_n(seq, __ATOMIC_ACQUIRE);
 
         if (!xsc_watch_met(w)) {
-            xsc_sleep(seq, key, wide_bit(w->word), until_ns, false);
+            end = xsc_sleep(seq, key, wide_bit(w->word), until_ns, false);
         }
     } else {
         const uint64_t value = xsc_watch_load(w);
         uint32_t first;
 
         memcpy(&first, &value, sizeof(first));
-        if (!xsc_watch_holds(w, value) &&
-            !xsc_sleep_wide((const volatile uint64_t *)w->word, value, until_ns)) {
-            xsc_sleep(futex, first, futex_bit(w->word),
-                      xsc_next_look(until_ns, XSC_LOOK_REFUSED_NS), true);
+        if (!xsc_watch_holds(w, value)) {
+            end = xsc_sleep_wide((const volatile uint64_t *)w->word, value, until_ns);
+            if (end == XSC_SLEPT_REFUSED) {
+                end = xsc_sleep(futex, first, futex_bit(w->word),
+                                xsc_next_look(until_ns, XSC_LOOK_REFUSED_NS), true);
+            }
         }
     }
+    return end;
 }
 
 /* P3 to P5. A deadline that has passed is reported only after one more look. */
 static bool sleep_until_met(const struct parking *p, uint64_t deadline_ns, uint64_t every_ns)
 {
+    uint64_t refused_ns = 0;
+
     for (;;) {
         if (xsc_watch_met(p->watch)) {
             return true;
         }
-        look_and_sleep(p, xsc_next_look(deadline_ns, every_ns));
+        const uint64_t until_ns = xsc_next_look(deadline_ns, every_ns);
+
+        xsc_nap_if_refused(look_and_sleep(p, until_ns), &refused_ns, until_ns);
         if (deadline_ns != XSC_FOREVER && xsc_port_now_ns() >= deadline_ns) {
             return xsc_watch_met(p->watch);
         }

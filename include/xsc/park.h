@@ -78,6 +78,10 @@
  * bare metal), parked or not. Where that matters, use an event (xsc/event.h), which brings
  * 4 bytes of its own for this. A parked waiter looks at the word once a second even
  * if nobody wakes it, so a writer that was killed between store and unpark costs a second.
+ *
+ * Memory that the kernel makes no futex of (a device's, perf's ring, a private mapping that can't be
+ * written) can be waited for as well: the waiter naps between its looks, 1 ms at first and a
+ * sixteenth of the wait later, at most 16 ms.
  */
 #ifndef XSC_PARK_H
 #define XSC_PARK_H
@@ -171,8 +175,8 @@ enum xsc_park_barrier {
  * event, selects it. Then a process that has several threads already is registered with the
  * kernel, and that thread is blind for some 10 ms, once; called before the first thread is
  * made, it takes a microsecond. In the environment, XSC_PARK=seqcst (ignored in set-user-ID
- * programs) asks for XSC_PARK_SEQ_CST. Writers need no call: unpark costs the same before and
- * after. Returns
+ * programs) asks for XSC_PARK_SEQ_CST where `want` is XSC_PARK_AUTO. Writers need no call: unpark
+ * costs the same before and after. Returns
  *   0          the barrier asked for is in use;
  *   -ENOTSUP   no membarrier here: XSC_PARK_SEQ_CST is in use. Everything works;
  *   -EALREADY  another one was selected earlier, and is kept for the process's life;

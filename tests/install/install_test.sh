@@ -129,6 +129,34 @@ for header in "$root"/usr/include/xsc/*.h; do
     done
 done
 
+step "what a watch takes and refuses, in C and C++"
+# watch LANGUAGE DECLARATION EXPRESSION: whether it compiles.
+watch() {
+    local compiler=$cc language=c std=-std=c11
+    [ "$1" = c ] || compiler=$cxx language=c++ std=-std=c++11
+    printf '#include <xsc/wait.h>\n%s\nint f(void);\nint f(void) { return %s; }\n' "$2" "$3" |
+        "$compiler" "$std" "${strict[@]}" -fsyntax-only -x $language - 2>"$work/log"
+}
+for language in c c++; do
+    for type in char 'signed char' 'unsigned short' int long 'volatile unsigned long long' 'const bool'; do
+        watch $language "#include <stdbool.h>
+            extern $type w;" 'xsc_wait(&w, 1, 0) + xsc_wait_mask(&w, 1, 1, 0) + xsc_wait_reached(&w, 1, 0)' ||
+            { echo "$language: $type is refused: $(cat "$work/log")"; exit 1; }
+    done
+    for type in double float 'struct { int a; }' 'int *' 'void'; do
+        if watch $language "typedef $type t; extern t *w;" 'xsc_wait(w, 1, 0)'; then
+            echo "$language: $type is taken for a word"
+            exit 1
+        fi
+    done
+    if watch $language 'extern int w;' 'xsc_wait(&w, 1.0, 0)'; then
+        echo "$language: 1.0 is taken for a value"
+        exit 1
+    fi
+done
+watch c 'extern _Atomic unsigned w;' 'xsc_wait(&w, 1, 0) + xsc_wait_reached(&w, 1u, 0)' ||
+    { echo "_Atomic is refused: $(cat "$work/log")"; exit 1; }
+
 step "C++: all headers, linked and run"
 for std in c++11 c++17; do
     "$cxx" -std=$std "${strict[@]}" -o "$work/cxx" "$here/project/main.cpp" -L"$libdir" -lxsc-wait

@@ -42,6 +42,7 @@ struct il_thread {
     const volatile uint32_t *on; /* asleep on, until a wake with one of bits, or until_ns */
     uint32_t bits;
     uint64_t until_ns;
+    bool woken; /* from the last sleep */
     struct {
         void *at;
         uint64_t value;
@@ -314,21 +315,23 @@ static uint64_t il_watch_load(const struct xsc_watch *w)
 
 /* ----------------------------------------------------------------------------- the OS ---- */
 
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
-               uint64_t deadline_ns, bool shared)
+enum xsc_slept xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+                         uint64_t deadline_ns, bool shared)
 {
     struct il_thread *t = &il.thread[il.now];
 
     (void)shared;
     il_before_atomic();
     if (*word != expected && !il.breaks.no_compare) {
-        return;
+        return XSC_SLEPT_CHANGED;
     }
     t->state = IL_ASLEEP;
     t->on = word;
     t->bits = bits;
     t->until_ns = deadline_ns;
+    t->woken = false;
     il_give_way();
+    return t->woken ? XSC_SLEPT_WOKEN : XSC_SLEPT_TIMED_OUT;
 }
 
 void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
@@ -340,17 +343,19 @@ void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool
 
         if (t->state == IL_ASLEEP && t->on == word && t->bits & bits) {
             t->state = IL_READY;
+            t->woken = true;
             count--;
         }
     }
 }
 
-bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns)
+enum xsc_slept xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected,
+                              uint64_t deadline_ns)
 {
     (void)word;
     (void)expected;
     (void)deadline_ns;
-    return false;
+    return XSC_SLEPT_REFUSED;
 }
 
 bool xsc_barrier_register(bool shared)
@@ -375,6 +380,13 @@ uint64_t xsc_port_now_ns(void)
 }
 
 /* Who looks again and again lets time pass: stores come out of their buffers in the end. */
+/* Of waits whose sleep the OS refuses; this one never does. */
+void xsc_port_nap(uint64_t ns)
+{
+    (void)ns;
+    abort();
+}
+
 void xsc_port_yield(void)
 {
     il_step();

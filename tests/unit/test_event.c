@@ -157,6 +157,23 @@ static void an_event_lets_look_where_the_barrier_is_refused(void **state)
     assert_int_equal(os.barriers[0], 1);
 }
 
+static void an_event_naps_where_no_sleep_is_possible(void **state)
+{
+    for (int shared = 0; shared < 2; shared++) {
+        setup(state);
+        os.refuses = true;
+        const uint64_t from = fake.now;
+        const int end = shared ? xsc_event_wait_shared(&event, xsc_event_prepare_shared(&event),
+                                                       300 * MS)
+                               : xsc_event_wait(&event, xsc_event_prepare(&event), 300 * MS);
+
+        assert_int_equal(end, -ETIMEDOUT);
+        assert_in_range(fake.now - from, 300 * MS, 301 * MS);
+        assert_in_range(fake.naps, 55, 70);
+        assert_int_equal(event.waiters & ~XSC_EVENT_FENCED, 0);
+    }
+}
+
 static void shared_events(void **state)
 {
     (void)state;
@@ -202,6 +219,7 @@ int main(void)
         TEST(others_stay_parked),
         TEST(events_time_out),
         TEST(an_event_lets_look_where_the_barrier_is_refused),
+        TEST(an_event_naps_where_no_sleep_is_possible),
         TEST(shared_events),
     };
 

@@ -590,6 +590,57 @@ static void shared_8_bytes(void **state)
     assert_ptr_equal(os.slept_on, word.u32);
 }
 
+/* ------------------------------------------------------------------------- refused ---- */
+
+static int park_by_size(size_t size, bool shared, uint64_t timeout_ns)
+{
+    switch (size) {
+    case 1:
+        return shared ? xsc_park_u8_shared(word.u8, 0, timeout_ns)
+                      : xsc_park_u8(word.u8, 0, timeout_ns);
+    case 2:
+        return shared ? xsc_park_u16_shared(word.u16, 0, timeout_ns)
+                      : xsc_park_u16(word.u16, 0, timeout_ns);
+    case 4:
+        return shared ? xsc_park_u32_shared(word.u32, 0, timeout_ns)
+                      : xsc_park_u32(word.u32, 0, timeout_ns);
+    default:
+        return shared ? xsc_park_u64_shared(&word.u64, 0, timeout_ns)
+                      : xsc_park_u64(&word.u64, 0, timeout_ns);
+    }
+}
+
+/* Device memory, a filter: each sleep ends at once, and the waiter naps in between. */
+static void naps_where_no_sleep_is_possible(void **state)
+{
+    for (size_t size = 1; size <= 8; size *= 2) {
+        for (int shared = 0; shared < 2; shared++) {
+            setup(state);
+            os.refuses = true;
+            const uint64_t from = fake.now;
+
+            assert_int_equal(park_by_size(size, shared, 800ull * MS), -ETIMEDOUT);
+            assert_in_range(fake.now - from, 800ull * MS, 801ull * MS);
+            assert_in_range(fake.naps, 80, 100); /* 16 of 1 ms, then ever longer ones to 16 ms */
+            assert_int_equal(fake.longest_nap, 16 * MS);
+            assert_in_range(os.sleeps, fake.naps, fake.naps + 1);
+        }
+    }
+}
+
+static void a_nap_is_short_where_the_wait_is(void **state)
+{
+    for (uint64_t ms = 1; ms <= 1000; ms *= 10) {
+        setup(state);
+        os.refuses = true;
+        const uint64_t from = fake.now;
+
+        fake_store_at(from + ms * MS, &word, 4, 1);
+        assert_int_equal(xsc_park_u32_shared(word.u32, 0, XSC_FOREVER), 0);
+        assert_in_range(fake.now - from, ms * MS, ms * MS + ms * MS / 16 + 2 * MS);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -620,6 +671,8 @@ int main(void)
         TEST(the_kernel_may_wake_for_nothing),
         TEST(a_store_without_unpark),
         TEST(looks_for_itself_where_the_barrier_is_refused),
+        TEST(naps_where_no_sleep_is_possible),
+        TEST(a_nap_is_short_where_the_wait_is),
         TEST(one_cpu_does_not_watch),
         TEST(shared_words_have_no_counter),
         TEST(shared_looks_once_a_second),

@@ -11,6 +11,7 @@
 
 #include "tests/unit/fake_port.h"
 #include "user/barrier.c"
+#include "user/config.c"
 
 static struct {
     unsigned unpark, signal, signal_shared, unlock, unlocked;
