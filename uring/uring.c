@@ -23,7 +23,7 @@
  *
  * Who leaves at N1 changed `calls` before the N3 that would end the work, so that fails, and
  * another MSG_RING follows its N1. N1 releases and N2 acquires, so what the caller
- * stored comes first.
+ * stored comes first. N3 releases, too: the next N1 that finds 0 uses the second ring after this use.
  *
  * A WAKE-UP THAT CAN'T BE SENT. It goes to a descriptor of our own, so that the program may close its
  * ring's (io_uring_close_ring_fd(3)). A full completion queue (EOVERFLOW) ends a sleep by itself. What
