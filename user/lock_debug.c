@@ -20,7 +20,7 @@
 #include "core/text.h"
 #include "user/library.h"
 
-#define ENTRIES 1024u /* locks held at one time; a power of two */
+#define ENTRIES 256u /* locks held at one time; a power of two */
 #define PROBES 16u    /* places where an entry may be */
 
 static struct entry {
