@@ -21,7 +21,7 @@
 #include "user/library.h"
 
 #define ENTRIES 256u /* locks held at one time; a power of two */
-#define PROBES 16u    /* places where an entry may be */
+#define PROBES 16u   /* places where an entry may be */
 
 static struct entry {
     const volatile void *lock; /* NULL: free */

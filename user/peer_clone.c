@@ -45,7 +45,8 @@ int xsc_port_peer_start(struct xsc_peer *peer)
     __atomic_store_n(&running, 1, __ATOMIC_RELAXED);
     owner = getpid();
     const int saved = errno;
-    const int tid = clone(run, xsc_trial_stack + XSC_TRIAL_STACK_SIZE, flags, peer, NULL, NULL, &running);
+    const int tid = clone(run, xsc_trial_stack + XSC_TRIAL_STACK_SIZE, flags, peer, NULL, NULL,
+                          &running);
 
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = saved;
