@@ -15,9 +15,7 @@ struct xsc_engine xsc_library;
 
 /* C99 inline: these make the external definitions, for callers that can't inline. */
 #define XSC_EMIT(bits, type)                                                                       \
-    extern inline int xsc_wait_u##bits(const volatile type *, type, uint64_t);                     \
-    extern inline int xsc_wait_mask_u##bits(const volatile type *, type, type, uint64_t);          \
-    extern inline int xsc_wait_reached_u##bits(const volatile type *, type, uint64_t);
+    extern inline int xsc_wait_u##bits(const volatile type *, type, uint64_t);
 XSC_EMIT(8, uint8_t)
 XSC_EMIT(16, uint16_t)
 XSC_EMIT(32, uint32_t)

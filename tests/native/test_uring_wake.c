@@ -2,7 +2,7 @@
 /*
  * test_uring_wake: the wake-ups of xsc/uring.h, by several at once and by signal handlers. One that
  * is lost hangs until the watchdog ends the test. XSC_TEST_MESSAGES as in test_uring. Exit 0, 1, or
- * 77 where there is no io_uring to be had.
+ * 77 where there is no io_uring available.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
