@@ -637,6 +637,13 @@ static void a_nap_is_short_where_the_wait_is(void **state)
         assert_int_equal(xsc_park_u32_shared(word.u32, 0, XSC_FOREVER), 0);
         assert_in_range(fake.now - from, ms * MS, ms * MS + ms * MS / 16 + 2 * MS);
     }
+    setup(state); /* seen when the first nap of 1 ms is over */
+    os.refuses = true;
+    const uint64_t from = fake.now;
+
+    fake_store_at(from + 100 * US, &word, 4, 1);
+    assert_int_equal(xsc_park_u32_shared(word.u32, 0, XSC_FOREVER), 0);
+    assert_in_range(fake.now - from, MS, MS + 100 * US);
 }
 
 int main(void)
