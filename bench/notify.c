@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * notify: what a writer pays after its store for those who might wait, when nobody does.
+ * notify: what a writer pays after its store for those who might wait, when no thread does.
  *
  * The floor is what any such scheme needs at the least: after the store, one load and a
  * branch. The loops are timed as in the question fastpath: many calls, the quickest of several
@@ -32,7 +32,7 @@ enum { NS, CYCLES, METRICS };
 static struct {
     uint32_t word;
 } bare __attribute__((aligned(64))), known __attribute__((aligned(64)));
-static uint32_t quiet __attribute__((aligned(64))) = 1;
+static uint32_t none __attribute__((aligned(64)));
 static struct {
     uint32_t word;
     struct xsc_event event;
@@ -60,7 +60,7 @@ static __attribute__((noinline)) void somebody_waits(const void *word)
 
 #define FLOOR                                                                                      \
     __asm__ __volatile__("" ::: "memory");                                                         \
-    if (__builtin_expect(__atomic_load_n(&quiet, __ATOMIC_RELAXED) != 1, 0)) {                     \
+    if (__builtin_expect(__atomic_load_n(&none, __ATOMIC_RELAXED) != 0, 0)) {                      \
         somebody_waits(w);                                                                         \
     }
 
@@ -75,7 +75,13 @@ LOOP(unpark_fresh, known, BENCH_LAUNDER, xsc_unpark_one(w))
 LOOP(fence_fresh, known, BENCH_LAUNDER, xsc_unpark_slow(w, 1))
 LOOP(unpark_shared, known, BENCH_LAUNDER, xsc_unpark_one_shared(w))
 
+/* Those before STORE_PASSED are measured while the process has selected no barrier. */
 enum {
+    FLOOR_NEVER,
+    UNPARK_NEVER,
+    SIGNAL_NEVER,
+    FLOOR_NEVER_FRESH,
+    UNPARK_NEVER_FRESH,
     STORE_PASSED,
     FLOOR_PASSED,
     UNPARK_PASSED,
@@ -98,6 +104,14 @@ static struct contender {
     bench_notify_loop *loop;
     uint32_t fewer; /* so many times fewer calls: it enters the kernel */
 } contenders[CONTENDERS] = {
+    [FLOOR_NEVER] = {"no thread has parked yet", "floor: load and branch", -1, floor_passed, 1},
+    [UNPARK_NEVER] = {"no thread has parked yet", "xsc_unpark_one", FLOOR_NEVER, unpark_passed, 1},
+    [SIGNAL_NEVER] = {"no thread has parked yet", "xsc_event_signal", FLOOR_NEVER, signal_passed,
+                      1},
+    [FLOOR_NEVER_FRESH] = {"none yet, another word a time", "floor: load and branch", -1,
+                           floor_fresh, 1},
+    [UNPARK_NEVER_FRESH] = {"none yet, another word a time", "xsc_unpark_one", FLOOR_NEVER_FRESH,
+                            unpark_fresh, 1},
     [STORE_PASSED] = {"word passed in", "store alone", FLOOR_PASSED, store_passed, 1},
     [FLOOR_PASSED] = {"word passed in", "floor: load and branch", -1, floor_passed, 1},
     [UNPARK_PASSED] = {"word passed in", "xsc_unpark_one", FLOOR_PASSED, unpark_passed, 1},
@@ -145,6 +159,10 @@ static void cheaper_goal(const struct bench_table *t, unsigned ours, unsigned pe
 
 static void goals(const struct bench_table *t)
 {
+    bench_report_ratio_goal("unpark_one against the floor, no thread has parked yet", t,
+                            UNPARK_NEVER, NS, 1.25);
+    bench_report_ratio_goal("event_signal against the floor, no thread has parked yet", t,
+                            SIGNAL_NEVER, NS, 1.25);
     bench_report_ratio_goal("unpark_one against the floor, word passed in", t, UNPARK_PASSED, NS,
                             1.25);
     bench_report_ratio_goal("event_signal against the floor", t, SIGNAL_PASSED, NS, 1.25);
@@ -161,27 +179,13 @@ static void goals(const struct bench_table *t)
     }
 }
 
-static void run(const struct bench_options *o)
+static void measure(const struct bench_table *t, unsigned first, unsigned end, unsigned rounds,
+                    uint32_t calls)
 {
-    const unsigned rounds = bench_rounds(o, ROUNDS);
-    const uint32_t calls = bench_iterations(o, CALLS);
-    struct bench_table *t = bench_table_new("A store and a notification, with nobody waiting",
-                                            metrics, METRICS, CONTENDERS, rounds);
-
-    contenders[STD_ATOMIC].loop = bench_notify_std_atomic(0);
-    contenders[STD_ATOMIC_RELEASE].loop = bench_notify_std_atomic(1);
-    contenders[CK_EC].loop = bench_notify_ck_ec();
-    bench_pin(o->cpu[0]);
-    if (xsc_park_init(XSC_PARK_ASYMMETRIC) || xsc_event_join_shared()) {
-        bench_report_note("No membarrier here: unpark and signal fence.");
-    }
-    for (unsigned i = 0; i < CONTENDERS; i++) {
-        bench_table_row(t, contenders[i].group, contenders[i].name, contenders[i].baseline);
-    }
     for (unsigned round = 0; round < rounds; round++) {
         const double cycle_ns = bench_core_cycle_ns();
 
-        for (unsigned i = 0; i < CONTENDERS; i++) {
+        for (unsigned i = first; i < end; i++) {
             const struct contender *c = &contenders[i];
 
             if (c->loop) {
@@ -193,6 +197,30 @@ static void run(const struct bench_options *o)
             }
         }
     }
+}
+
+static void run(const struct bench_options *o)
+{
+    const unsigned rounds = bench_rounds(o, ROUNDS);
+    const uint32_t calls = bench_iterations(o, CALLS);
+    struct bench_table *t = bench_table_new("A store and a notification, with nobody waiting",
+                                            metrics, METRICS, CONTENDERS, rounds);
+
+    contenders[STD_ATOMIC].loop = bench_notify_std_atomic(0);
+    contenders[STD_ATOMIC_RELEASE].loop = bench_notify_std_atomic(1);
+    contenders[CK_EC].loop = bench_notify_ck_ec();
+    bench_pin(o->cpu[0]);
+    for (unsigned i = 0; i < CONTENDERS; i++) {
+        bench_table_row(t, contenders[i].group, contenders[i].name, contenders[i].baseline);
+    }
+    if (xsc_park_in_force() != XSC_PARK_AUTO) {
+        bench_report_note("\"No thread has parked yet\" is not so: ask for notify alone.");
+    }
+    measure(t, 0, STORE_PASSED, rounds, calls);
+    if (xsc_park_init(XSC_PARK_ASYMMETRIC) || xsc_event_join_shared()) {
+        bench_report_note("No membarrier here: a signal that other processes wait for fences.");
+    }
+    measure(t, STORE_PASSED, CONTENDERS, rounds, calls);
     bench_report_table(t);
     bench_report_note(
         "Calls in a round: %u, the quickest of %d runs; the loop's own step and the "

@@ -44,7 +44,8 @@ list(TRANSFORM XSC_POLICY_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
 list(TRANSFORM XSC_PORT_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
 
 # What runs once, or seldom: small rather than fast (SPEC K5).
-set(XSC_COLD_SOURCES core/health.c core/mechanism.c core/validate.c user/config.c user/doorbell.c user/linux.c
-                     user/linux_cpu.c user/linux_doorbell.c user/lock_debug.c user/report.c user/say.c)
+set(XSC_COLD_SOURCES core/health.c core/mechanism.c core/validate.c user/config.c user/doorbell.c
+                     user/linux.c user/linux_cpu.c user/linux_doorbell.c user/lock_debug.c
+                     user/report.c user/say.c)
 list(TRANSFORM XSC_COLD_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
-set_source_files_properties(${XSC_COLD_SOURCES} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")
+set_source_files_properties(${XSC_COLD_SOURCES} PROPERTIES COMPILE_OPTIONS "$<$<NOT:$<CONFIG:Debug>>:-Os>")

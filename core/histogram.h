@@ -4,8 +4,8 @@
  *
  * Log-linear: each power of two is cut into 8 equal buckets, so a quantile is at most
  * 6.25 % off (a bucket's middle is reported). Values of 2^35 ns and more share the last.
- * Counts are updated with relaxed loads and stores by one owner at a time; readers may
- * look whenever they like and see some recent state.
+ * Counts are updated with relaxed loads and stores by one owner at a time, or with atomic additions
+ * by several; readers may look whenever they like and see some recent state.
  */
 #ifndef XSC_CORE_HISTOGRAM_H
 #define XSC_CORE_HISTOGRAM_H
@@ -59,6 +59,16 @@ static inline void xsc_hist_add(struct xsc_histogram *h, uint64_t ns)
 
     if (n != UINT32_MAX) { /* full after some hours of short waits: then it stays full */
         __atomic_store_n(c, n + 1, __ATOMIC_RELAXED);
+    }
+}
+
+/* The same, by several at once. They may find room and fill it together: hence some to spare. */
+static inline void xsc_hist_add_shared(struct xsc_histogram *h, uint64_t ns)
+{
+    uint32_t *c = &h->count[xsc_hist_bucket(ns)];
+
+    if (__atomic_load_n(c, __ATOMIC_RELAXED) < UINT32_MAX - 65536) {
+        __atomic_fetch_add(c, 1, __ATOMIC_RELAXED);
     }
 }
 

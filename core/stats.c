@@ -22,14 +22,15 @@ static void settle(uint64_t last, uint64_t in_slices_ns, struct xsc_counts *n,
     xsc_count(&n->slices_ns, ns > in_slices_ns ? ns - in_slices_ns : 0);
     xsc_count_watched(n, ns);
     if (waits) {
-        xsc_hist_add(waits, ns);
+        xsc_hist_add_shared(waits, ns);
     }
 }
 
 struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint)
 {
     for (uint32_t i = 0; i < XSC_SLOT_PROBES; i++) {
-        struct xsc_slot *s = &t->slot[(hint + i) % XSC_SLOTS];
+        const uint32_t at = (hint + i) % XSC_SLOTS;
+        struct xsc_slot *s = &t->slot[at];
 
         /*
          * Acquire pairs with the last owner's release, so that its counts are the ones we
@@ -37,8 +38,9 @@ struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint)
          */
         if (!__atomic_load_n(&s->claimed, __ATOMIC_RELAXED) &&
             !__atomic_exchange_n(&s->claimed, 1, __ATOMIC_ACQUIRE)) {
+            s->waits = &t->waits[at % XSC_SLOT_HISTOGRAMS];
             if (s->last) {
-                settle(s->last, s->in_slices_ns, &s->n, &s->waits);
+                settle(s->last, s->in_slices_ns, &s->n, s->waits);
                 __atomic_store_n(&s->last, 0, __ATOMIC_RELAXED);
             }
             __atomic_store_n(&s->in_slices_ns, 0, __ATOMIC_RELAXED);
@@ -96,8 +98,10 @@ void xsc_stats_sum(const struct xsc_stats_table *t, struct xsc_counts *sum,
         if (last) {
             settle(last, get(&s->in_slices_ns), sum, waits);
         }
-        for (uint32_t b = 0; waits && b < XSC_HIST_BUCKETS; b++) {
-            const uint32_t n = __atomic_load_n(&t->slot[i].waits.count[b], __ATOMIC_RELAXED);
+    }
+    for (uint32_t i = 0; waits && i < XSC_SLOT_HISTOGRAMS; i++) {
+        for (uint32_t b = 0; b < XSC_HIST_BUCKETS; b++) {
+            const uint32_t n = __atomic_load_n(&t->waits[i].count[b], __ATOMIC_RELAXED);
 
             waits->count[b] = n > UINT32_MAX - waits->count[b] ? UINT32_MAX : waits->count[b] + n;
         }

@@ -22,6 +22,7 @@
 
 #define XSC_SLOTS 64 /* a power of two */
 #define XSC_SLOT_PROBES 8
+#define XSC_SLOT_HISTOGRAMS 4 /* a kilobyte each, so slots share them */
 
 struct xsc_counts {
     uint64_t total;       /* slow waits that ended */
@@ -53,13 +54,14 @@ struct xsc_slot {
     uint64_t last;         /* XSC_LAST of a wait that isn't in n and waits yet; 0: none */
     uint64_t in_slices_ns; /* of the wait in progress, or last: what is in n.slices_ns already */
     struct xsc_counts n;
-    struct xsc_histogram waits; /* ns of watched waits */
+    struct xsc_histogram *waits; /* where its owner adds; NULL: nowhere */
 } __attribute__((aligned(128)));
 
 struct xsc_stats_table {
     struct xsc_slot slot[XSC_SLOTS];
-    struct xsc_slot nobodys; /* written by many at once, read by nobody */
-    uint64_t uncounted;      /* waits that had to use it */
+    struct xsc_slot nobodys;                         /* written by many at once, read by nobody */
+    uint64_t uncounted;                              /* waits that had to use it */
+    struct xsc_histogram waits[XSC_SLOT_HISTOGRAMS]; /* ns of watched waits; any writer */
 };
 
 /* A watched wait that a store ended in time after ns. The lowest bit tells it from none. */
@@ -109,6 +111,14 @@ static inline void xsc_count_watched(struct xsc_counts *n, uint64_t ns)
     xsc_count(&n->sum_ns, ns);
     xsc_count_max(&n->max_ns, ns);
     xsc_count_min(&n->min_ns_plus, ns + 1);
+}
+
+/* And in the histogram: one atomic addition, before or after the wait's own time. */
+static inline void xsc_slot_waited(const struct xsc_slot *s, uint64_t ns)
+{
+    if (s->waits) {
+        xsc_hist_add_shared(s->waits, ns);
+    }
 }
 
 /* The sum over all slots, of some recent moment. waits may be NULL. */

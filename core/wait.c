@@ -174,7 +174,7 @@ static void account(struct xsc_slot *slot, uint64_t ns, bool deep, bool met)
         xsc_count(&n->slices_ns, ns - __atomic_load_n(&slot->in_slices_ns, __ATOMIC_RELAXED));
     }
     xsc_count_watched(n, ns);
-    xsc_hist_add(&slot->waits, ns);
+    xsc_slot_waited(slot, ns);
 }
 
 /* How long to nap in a wait that has lasted ns and has left_ns to go; 0: not at all. */

@@ -6,6 +6,10 @@
  * one item, whosever it is (BROADCAST: there is one item, which all see and nobody takes). As
  * many are taken as put down, so a waiter that never gets one has lost a signal.
  *
+ * Barrier: none given (default): membarrier by the waiter, and WAITING is 0 at the start. SEQ_CST: FENCED
+ * is set from the start. REFUSED: WAITING is 0 at the start and there is no membarrier (FENCED in
+ * user/event.c, T1 to T4).
+ *
  * SHARED: the writers' process is registered for barriers, or becomes so at any moment, and the
  * writers know; the waiters' barrier reaches only a registered process.
  */
@@ -13,8 +17,8 @@
 
 #define ITEM(t) (t) /* mem[0], mem[1]: 1 there, 2 taken */
 #define SEQ 2
-#define WAITING 3 /* 4 for each waiter, PARKED, QUIET */
-#define QUIET 1
+#define WAITING 3 /* 4 for each waiter, PARKED, FENCED */
+#define FENCED 1
 #define PARKED 2
 
 #ifdef SHARED
@@ -47,9 +51,9 @@ proctype writer(byte t)
     :: else
     fi;
 #else
-    n = mem[WAITING];                                   /* W2 */
+    load(t, n, WAITING);                                /* W2 */
     if
-    :: n == QUIET -> goto done
+    :: n == 0 -> goto done
     :: else
     fi;
 #endif
@@ -58,11 +62,7 @@ proctype writer(byte t)
 #endif
     n = mem[WAITING];
     if
-    :: n < 4 ->
-#ifdef SWITCH
-        atomic { fence(t) -> mem[WAITING] = mem[WAITING] | QUIET };
-#endif
-        goto done
+    :: n < 4 -> goto done
     :: else
     fi;
 #ifdef PARKED_READ_EARLY
@@ -89,13 +89,43 @@ inline barrier_for(c)
     :: registered -> membarrier(n)
     :: !registered
     fi
+#elif defined(REFUSED)
+    skip
 #else
     if
-    :: c & QUIET -> membarrier(n)                       /* P2 */
+    :: !(c & FENCED) -> membarrier(n)                   /* P2 */
     :: else
     fi
 #endif
 }
+
+#ifdef REFUSED
+/* T1: asleep until woken or until its time is over. Then T2 and T3. */
+inline wait_settled()
+{
+    over = false;
+    do
+    :: mem[SEQ] != key -> break
+    :: mem[SEQ] == key && !over -> futex_wait_settled(i, SEQ, key, over)
+    :: mem[SEQ] == key && over ->
+#ifndef ASKED_AFTER_LEAVING
+#ifdef T3_BEFORE_T2
+        atomic { mem[WAITING] = mem[WAITING] | FENCED };
+        mem[SEQ]++;
+#else
+#ifndef NO_T2
+        mem[SEQ]++;                                     /* T2 */
+#endif
+        atomic { mem[WAITING] = mem[WAITING] | FENCED }; /* T3 */
+#endif
+#else
+        mem[SEQ]++;
+        asks = true;
+#endif
+        break
+    od
+}
+#endif
 
 inline leave()
 {
@@ -141,6 +171,9 @@ proctype waiter(byte i)
 {
     byte c, key, n;
     bool got;
+#ifdef REFUSED
+    bool over, asks;
+#endif
 
     do
     :: true ->
@@ -150,10 +183,17 @@ proctype waiter(byte i)
         :: else
         fi;
 #ifdef BARRIER_FIRST
-        c = QUIET;
+        c = 0;
         barrier_for(c);
 #endif
+#ifdef REFUSED
+        atomic { c = mem[WAITING]; mem[WAITING] = mem[WAITING] + 4; begin_time(i) }; /* P1 */
+#ifdef ASKED_AT_ONCE
+        atomic { mem[WAITING] = mem[WAITING] | FENCED };
+#endif
+#else
         atomic { c = mem[WAITING]; mem[WAITING] = mem[WAITING] + 4 }; /* P1 */
+#endif
 #if !defined(BARRIER_FIRST) && !defined(NO_BARRIER)
         barrier_for(c);                                 /* P2 */
 #endif
@@ -173,7 +213,21 @@ proctype waiter(byte i)
         :: true
         fi;
 #ifndef PARKED_AFTER
+#ifdef REFUSED
+        atomic { n = mem[WAITING]; mem[WAITING] = mem[WAITING] | PARKED }; /* P6 */
+#ifdef ASKED_AT_ONCE
+        n = c;
+#endif
+#ifndef NO_TIME
+        if
+        :: !(n & FENCED) -> wait_settled(); goto away_or_gone
+        :: else
+        fi;
+#endif
+        n = 0;
+#else
         atomic { mem[WAITING] = mem[WAITING] | PARKED }; /* P6 */
+#endif
 #endif
 #ifdef NO_COMPARE
         sleep_blindly(i, SEQ);
@@ -194,6 +248,15 @@ away:
         leave();                                        /* P8 */
 gone:
         skip;
+#ifdef ASKED_AFTER_LEAVING
+        if
+        :: asks -> atomic { mem[WAITING] = mem[WAITING] | FENCED }
+        :: else
+        fi;
+#endif
+#ifdef REFUSED
+        d_step { over = false; asks = false; n = 0 };
+#endif
         d_step { c = 0; key = 0 }
     od
 }
@@ -221,8 +284,8 @@ init
     byte t;
 
     atomic {
-#if !defined(SEQ_CST) && !defined(SWITCH) && !defined(SHARED)
-        mem[WAITING] = QUIET;
+#ifdef SEQ_CST
+        mem[WAITING] = FENCED;
 #endif
         do
         :: t < WRITERS -> run writer(t); run drain(t); t++

@@ -7,16 +7,18 @@
  * unpark_one is for: all who wait, wait for the same). Which barrier is used, and what is broken, is chosen
  * by the macros; run.sh lists them all.
  *
- * Barrier: none (default: ASYMMETRIC from the start), SEQ_CST, SWITCH (from the second to the
- * first, at any moment). RELIEF: a bucket may be taken back to
- * fences by who parks, and forth by who unparks, any number of times. WIDE: an 8-byte word, which sleeps on the bucket's sequence number.
+ * Barrier: none given (default): membarrier by the waiter, and COUNT is 0 at the start. SEQ_CST: FENCED is
+ * set from the start. REFUSED: COUNT is 0 at the start and there is no membarrier (WITHOUT MEMBARRIER in
+ * user/park.c, T1 to T4). RELIEF: a bucket may be taken to fences by waiters, and back by writers, any
+ * number of times; with REFUSED, too, each membarrier may be refused. WIDE: an 8-byte word, which sleeps
+ * on the bucket's sequence number.
  */
 #include "tso.pml"
 
 #define WORD 0
-#define COUNT 1 /* of the bucket: 2 for each waiter, and QUIET */
+#define COUNT 1 /* of the bucket: 2 for each waiter, and FENCED */
 #define SEQ 2   /* of the bucket */
-#define QUIET 1
+#define FENCED 1
 
 #ifndef STORES
 #define STORES 2
@@ -40,10 +42,10 @@ proctype writer(byte t)
         store(t, WORD, v);                              /* W1, too late */
 #else
         store(t, WORD, v);                              /* W1 */
-        n = mem[COUNT];                                 /* W2 */
+        load(t, n, COUNT);                              /* W2 */
 #endif
         if
-        :: n == QUIET -> goto done
+        :: n == 0 -> goto done
         :: else
         fi;
 #ifndef NO_WRITER_FENCE
@@ -53,12 +55,12 @@ proctype writer(byte t)
 #ifdef RELIEF
         if
         :: n < 2 ->
-            if /* nobody parks here any more: no more fences, perhaps */
+            if /* no waiter: no more fences, perhaps */
 #ifdef BACK_KEEPS_FENCED
-            :: atomic { fenced && empty(buffer[t]) -> mem[COUNT] = mem[COUNT] | QUIET }
+            :: atomic { fenced && empty(buffer[t]) -> mem[COUNT] = mem[COUNT] & 254 }
 #else
             :: atomic { fenced && empty(buffer[t]) -> fenced = 0 };         /* R3 */
-               atomic { mem[COUNT] = mem[COUNT] | QUIET }                   /* R4 */
+               atomic { mem[COUNT] = mem[COUNT] & 254 }                     /* R4 */
 #endif
             :: true
             fi;
@@ -88,12 +90,69 @@ done:
 
 inline announce(c)
 {
+#ifdef REFUSED
+    atomic { c = mem[COUNT]; mem[COUNT] = mem[COUNT] + 2; begin_time(i) } /* P1 */
+#else
     atomic { c = mem[COUNT]; mem[COUNT] = mem[COUNT] + 2 } /* P1 */
+#endif
 }
+
+/* P3. */
+inline look()
+{
+#ifdef WIDE
+    key = mem[SEQ];                                     /* P3' */
+#endif
+    v = mem[WORD]
+}
+
+#ifdef REFUSED
+/* T1 to T3. */
+inline settle_first()
+{
+#ifdef ASKED_AT_ONCE
+    atomic { mem[COUNT] = mem[COUNT] | FENCED };
+#endif
+#ifndef NO_TIME
+    over = false;
+    do
+    :: look();
+       if
+       :: v != old -> goto met
+       :: over -> break                                 /* T2 */
+       :: else
+       fi;
+#ifdef WIDE
+       futex_wait_settled(i, SEQ, key, over)            /* T1 */
+#else
+       futex_wait_settled(i, WORD, v, over)             /* T1 */
+#endif
+    od;
+#endif
+#ifdef ASKED_AFTER_LEAVING
+    asks = true;
+#else
+    atomic { mem[COUNT] = mem[COUNT] | FENCED }         /* T3 */
+#endif
+}
+#endif
 
 inline withdraw()
 {
     atomic { mem[COUNT] = mem[COUNT] - 2 } /* P6 */
+}
+
+/* membarrier(), which may be refused at any time. */
+inline barrier_or_not()
+{
+#ifdef REFUSED
+    if
+    :: membarrier(n)
+    :: refused = true
+    fi
+#else
+    membarrier(n)
+#endif
 }
 
 proctype waiter(byte i)
@@ -101,6 +160,9 @@ proctype waiter(byte i)
     byte old, v, c, n, key;
 #ifdef RELIEF
     byte r;
+#endif
+#ifdef REFUSED
+    bool over, asks, refused;
 #endif
 
     do
@@ -115,20 +177,12 @@ proctype waiter(byte i)
         :: v != old -> goto seen
         :: else
         fi;
-#ifdef STALE_MODE
-        c = mem[COUNT]; /* before P1: may be outdated by then */
-#endif
 #ifdef BARRIER_FIRST
         membarrier(n);
 #endif
-#ifdef LAZY_FLAG
-        atomic { mem[COUNT] = 0 }; /* from now on fence, please */
-#endif
 #ifdef PLAIN_COUNT
         store(WRITERS + i, COUNT, 2);                   /* P1, not atomic, and no fence */
-        c = 0;
-#elif defined(STALE_MODE)
-        announce(n); n = 0;
+        c = FENCED;
 #else
         announce(c);                                    /* P1 */
 #endif
@@ -140,10 +194,13 @@ proctype waiter(byte i)
 #endif
 #ifdef RELIEF
         r = 0;
+#ifdef REFUSED
+        refused = false;
+#endif
         if
-        :: c & QUIET ->
+        :: !(c & FENCED) ->
             if
-            :: atomic { r = mem[COUNT] & QUIET; mem[COUNT] = mem[COUNT] & 254 } /* R1 */
+            :: atomic { r = 1 - (mem[COUNT] & FENCED); mem[COUNT] = mem[COUNT] | FENCED } /* R1 */
             :: true
             fi;
 #ifdef FENCED_AT_ONCE
@@ -152,28 +209,41 @@ proctype waiter(byte i)
             :: else
             fi;
 #endif
-            membarrier(n);                              /* P2 */
+            barrier_or_not();                           /* P2 */
             if
 #ifdef ANYONE_SAYS_FENCED
-            :: !(mem[COUNT] & QUIET) -> fenced = 1
+            :: mem[COUNT] & FENCED -> fenced = 1
+#elif defined(REFUSED)
+            :: r && !refused -> fenced = 1              /* R2 */
 #else
             :: r -> fenced = 1                          /* R2 */
 #endif
             :: else
             fi
         :: else ->
-#ifndef TRUST_NO_QUIET
+#ifndef TRUST_THE_BIT
             if
-            :: !fenced -> membarrier(n)                 /* P2 */
+            :: !fenced -> barrier_or_not()              /* P2 */
             :: else
             fi
 #else
             skip
 #endif
         fi;
+#ifdef REFUSED
+        if
+        :: refused -> settle_first()
+        :: else
+        fi;
+#endif
+#elif defined(REFUSED)
+        if
+        :: !(c & FENCED) -> settle_first()
+        :: else
+        fi;
 #elif !defined(NO_BARRIER) && !defined(BARRIER_FIRST)
         if
-        :: c & QUIET -> membarrier(n)                   /* P2 */
+        :: !(c & FENCED) -> membarrier(n)               /* P2 */
         :: else
         fi;
 #endif
@@ -214,21 +284,27 @@ proctype waiter(byte i)
 #endif
 #endif
         od;
+#ifdef REFUSED
+met:
+#endif
 #ifdef PLAIN_COUNT
         store(WRITERS + i, COUNT, 0);
 #else
         withdraw();
 #endif
+#ifdef ASKED_AFTER_LEAVING
+        if
+        :: asks -> atomic { mem[COUNT] = mem[COUNT] | FENCED }
+        :: else
+        fi;
+#endif
 seen:
         assert(v != old); /* never spurious */
+#ifdef REFUSED
+        d_step { over = false; asks = false; refused = false };
+#endif
         d_step { old = v; v = 0; c = 0; key = 0 }
     od
-}
-
-/* The process finds out that it has a membarrier, and says so in the bucket. */
-proctype decider()
-{
-    atomic { mem[COUNT] = mem[COUNT] | QUIET }
 }
 
 init
@@ -236,8 +312,8 @@ init
     byte t;
 
     atomic {
-#if !defined(SEQ_CST) && !defined(SWITCH)
-        mem[COUNT] = QUIET;
+#ifdef SEQ_CST
+        mem[COUNT] = FENCED;
 #endif
         do
         :: t < WRITERS -> run writer(t); run drain(t); t++
@@ -251,9 +327,6 @@ init
         t = 0;
 #ifdef PLAIN_COUNT
         run drain(WRITERS);
-#endif
-#ifdef SWITCH
-        run decider()
 #endif
     }
 }

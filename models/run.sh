@@ -84,12 +84,15 @@ check holds park.pml 'two writers, two waiters, unpark_one each' -DSEQ_CST "${fo
 check lost park.pml 'no fence by the writer' -DSEQ_CST -DNO_WRITER_FENCE
 check lost park.pml 'announcement by a plain store, no fence' -DSEQ_CST -DPLAIN_COUNT
 
-echo '# park/unpark, from fences to membarrier while it goes on'
-check holds park.pml 'one writer, one waiter' -DSWITCH
-check holds park.pml 'one writer, two waiters, unpark_all' -DSWITCH $two -DUNPARK_ALL
-check holds park.pml 'two writers, two waiters, unpark_one each' -DSWITCH "${four[@]}"
-check lost park.pml 'the waiter goes by what it read before its announcement' -DSWITCH -DSTALE_MODE
-check lost park.pml 'the waiter asks for fences only when it parks' -DLAZY_FLAG -DNO_BARRIER
+echo '# park/unpark, from nothing to fences: no membarrier, and the first writers do not fence'
+check holds park.pml 'one writer, one waiter, two stores' -DREFUSED
+check holds park.pml 'one writer, two waiters, unpark_all' -DREFUSED $two -DUNPARK_ALL
+check holds park.pml 'two writers, two waiters, unpark_one each' -DREFUSED "${four[@]}"
+check lost park.pml 'no fence by the writer' -DREFUSED -DNO_WRITER_FENCE
+check lost park.pml 'the waiter sleeps without limit at once' -DREFUSED -DNO_TIME
+check lost park.pml 'a store that is not visible in time' -DREFUSED -DNEVER_SETTLES
+check lost park.pml 'fences asked for before the time is over' -DREFUSED $two -DUNPARK_ALL -DASKED_AT_ONCE
+check lost park.pml 'fences asked for by a waiter that is no longer counted' -DREFUSED $two -DUNPARK_ALL -DSTORES=3 -DASKED_AFTER_LEAVING
 
 echo '# park/unpark, a bucket to fences and back to membarrier, again and again'
 check holds park.pml 'one writer, one waiter, three stores' -DRELIEF -DSTORES=3
@@ -97,17 +100,18 @@ check holds park.pml 'one writer, two waiters, unpark_all' -DRELIEF $two -DUNPAR
 check holds park.pml 'one writer, two waiters, three stores' -DRELIEF $two -DUNPARK_ALL -DSTORES=3
 check holds park.pml 'two writers, two waiters, unpark_one each' -DRELIEF "${four[@]}"
 check holds park.pml '8-byte words' -DRELIEF -DWIDE $two
+check holds park.pml 'any membarrier may be refused, three stores' -DRELIEF -DREFUSED -DSTORES=3
 check lost park.pml 'said to be fenced before the barrier' -DRELIEF $two -DUNPARK_ALL -DFENCED_AT_ONCE
-check lost park.pml 'no QUIET is taken for fenced' -DRELIEF $two -DUNPARK_ALL -DTRUST_NO_QUIET
-check lost park.pml 'said to be fenced by one who did not take QUIET' -DRELIEF $two -DUNPARK_ALL -DSTORES=4 -DANYONE_SAYS_FENCED
-check lost park.pml 'QUIET again, and still said to be fenced' -DRELIEF $two -DUNPARK_ALL -DSTORES=3 -DBACK_KEEPS_FENCED
+check lost park.pml 'FENCED alone is taken for every writer fencing' -DRELIEF $two -DUNPARK_ALL -DTRUST_THE_BIT
+check lost park.pml 'said to be fenced by a waiter that did not set FENCED' -DRELIEF $two -DUNPARK_ALL -DSTORES=4 -DANYONE_SAYS_FENCED
+check lost park.pml 'FENCED off, and still said to be fenced' -DRELIEF $two -DUNPARK_ALL -DSTORES=3 -DBACK_KEEPS_FENCED
 
 echo '# park/unpark, 8-byte words: a sequence number per bucket'
 check holds park.pml 'one writer, one waiter, two stores' -DWIDE
 check holds park.pml 'one writer, two waiters' -DWIDE $two
 check holds park.pml 'two writers, two waiters' -DWIDE "${four[@]}"
 check holds park.pml 'fences' -DWIDE -DSEQ_CST
-check holds park.pml 'from fences to membarrier' -DWIDE -DSWITCH
+check holds park.pml 'from nothing to fences' -DWIDE -DREFUSED
 check lost park.pml 'no barrier' -DWIDE -DNO_BARRIER
 check lost park.pml 'look before the barrier' -DWIDE -DLOOK_BEFORE_BARRIER
 check lost park.pml 'the sequence number is read after the look' -DWIDE -DKEY_AFTER_LOOK
@@ -126,7 +130,8 @@ check holds event.pml 'one writer, one waiter'
 check holds event.pml 'one writer, two waiters, broadcast' $two -DBROADCAST
 check holds event.pml 'two writers, two waiters, signal each' $two -DWRITERS=2
 check holds event.pml 'fences' $two -DWRITERS=2 -DSEQ_CST
-check holds event.pml 'from fences to membarrier' $two -DWRITERS=2 -DSWITCH
+check holds event.pml 'from nothing to fences, one writer, one waiter' -DREFUSED
+check holds event.pml 'from nothing to fences, two waiters, broadcast' -DREFUSED $two -DBROADCAST
 check lost event.pml 'no barrier' -DNO_BARRIER
 check lost event.pml 'barrier before the announcement' -DBARRIER_FIRST
 check lost event.pml 'no fence by the writer' -DSEQ_CST -DNO_WRITER_FENCE
@@ -137,6 +142,14 @@ check lost event.pml 'PARKED said after sleeping' -DPARKED_AFTER
 check lost event.pml 'PARKED read before the sequence moves on' -DPARKED_READ_EARLY
 check lost event.pml 'PARKED taken off with others inside' $two -DWRITERS=2 -DANYONE_TAKES_PARKED_OFF
 check lost event.pml 'no comparison by the futex' -DNO_COMPARE
+
+check lost event.pml 'from nothing to fences: no fence by the writer' -DREFUSED -DNO_WRITER_FENCE
+check lost event.pml 'from nothing to fences: the waiter sleeps without limit at once' -DREFUSED -DNO_TIME
+check lost event.pml 'from nothing to fences: a store that is not visible in time' -DREFUSED -DNEVER_SETTLES
+check lost event.pml 'fences asked for before the time is over' -DREFUSED $two -DBROADCAST -DASKED_AT_ONCE
+check lost event.pml 'fences asked for, and the sequence does not move on' -DREFUSED $two -DBROADCAST -DNO_T2
+check lost event.pml 'fences asked for before the sequence moves on' -DREFUSED $two -DBROADCAST -DT3_BEFORE_T2
+check lost event.pml 'fences asked for by a waiter that is no longer counted' -DREFUSED $two -DBROADCAST -DASKED_AFTER_LEAVING
 
 echo '# event count, shared between processes'
 check holds event.pml 'one writer, one waiter, the writer joins meanwhile' -DSHARED

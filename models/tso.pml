@@ -24,8 +24,41 @@ byte mem[4];
 chan buffer[THREADS] = [2] of { byte, byte };
 byte sleeps_on[WAITERS]; /* address + 1; 0: awake */
 
-/* A plain store. */
+#ifdef REFUSED
+/*
+ * Time, for a waiter that has no barrier: how many plain stores each writer has made, and how many of
+ * them are visible. A store is visible when XSC_SETTLE_NS have passed since a load that comes after it
+ * in the program: so at the end of that time those are that were followed by a load at its beginning.
+ */
+byte made[WRITERS], visible[WRITERS];
+bool loaded[WRITERS]; /* since its last store */
+byte followed[WRITERS * WAITERS];
+
+inline begin_time(i)
+{
+    followed[i * WRITERS] = made[0] - (loaded[0] || made[0] == 0 -> 0 : 1);
+#if WRITERS > 1
+    followed[i * WRITERS + 1] = made[1] - (loaded[1] || made[1] == 0 -> 0 : 1)
+#endif
+}
+
+#if defined(NEVER_SETTLES)
+#define TIME_IS_OVER(i) true
+#elif WRITERS > 1
+#define TIME_IS_OVER(i) (visible[0] >= followed[i * WRITERS] && visible[1] >= followed[i * WRITERS + 1])
+#else
+#define TIME_IS_OVER(i) (visible[0] >= followed[i * WRITERS])
+#endif
+#endif
+
+/* A plain store, and a load after it. */
+#ifdef REFUSED
+inline store(t, a, v) { atomic { buffer[t] ! a, v; made[t]++; loaded[t] = false } }
+inline load(t, n, a) { atomic { n = mem[a]; loaded[t] = true } }
+#else
 inline store(t, a, v) { buffer[t] ! a, v }
+inline load(t, n, a) { n = mem[a] }
+#endif
 
 /* A fence, and what comes before each atomic read-modify-write: the buffer is empty. */
 inline fence(t) { empty(buffer[t]) }
@@ -37,7 +70,11 @@ proctype drain(byte t)
     d_step { a = 0; v = 0 };
 end:
     do
+#ifdef REFUSED
+    :: atomic { buffer[t] ? a, v -> mem[a] = v; visible[t]++; a = 0; v = 0 }
+#else
     :: atomic { buffer[t] ? a, v -> mem[a] = v; a = 0; v = 0 }
+#endif
     od
 }
 
@@ -61,6 +98,21 @@ inline futex_wait(i, a, expected)
     :: mem[a] != expected
     fi
 }
+
+#ifdef REFUSED
+/* The same with a deadline, XSC_SETTLE_NS after begin_time(): is_over says that it has passed. */
+inline futex_wait_settled(i, a, expected, is_over)
+{
+    if
+    :: atomic { mem[a] == expected -> sleeps_on[i] = a + 1 };
+       if
+       :: (sleeps_on[i] == 0)
+       :: atomic { sleeps_on[i] != 0 && TIME_IS_OVER(i) -> sleeps_on[i] = 0; is_over = true }
+       fi
+    :: mem[a] != expected
+    fi
+}
+#endif
 
 /* The same without the comparison, for those who want to see why it is there. */
 inline sleep_blindly(i, a)

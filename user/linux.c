@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,10 +27,22 @@
  * child's exit status. Its exit raises no SIGCHLD, and wait() without __WALL or __WCLONE,
  * the program's own, can't see it.
  */
-#define TRY_STACK_SIZE 32768
 #define EXIT_SIGNAL_BASE 128
 
-static char try_stack[TRY_STACK_SIZE] __attribute__((aligned(64)));
+#if !defined(AT_MINSIGSTKSZ) /* Linux 5.14 on x86; a kernel that does not say it gives 0 */
+#define AT_MINSIGSTKSZ 51
+#endif
+
+char xsc_trial_stack[XSC_TRIAL_STACK_SIZE] __attribute__((aligned(64)));
+
+/*
+ * Whether the stack holds what a trial needs: fault_exit()'s signal frame, which the kernel tells the
+ * size of (3 KB with AVX-512, 12 KB with AMX), and some hundred bytes each of ours and libc's.
+ */
+static bool stack_suffices(void)
+{
+    return getauxval(AT_MINSIGSTKSZ) + XSC_TRIAL_FRAMES <= XSC_TRIAL_STACK_SIZE;
+}
 
 struct attempt {
     void (*fn)(void *);
@@ -79,6 +92,11 @@ int xsc_port_try(void (*fn)(void *), void *arg)
     bool take_sigchld = false;
     int status = 0;
 
+    if (!stack_suffices()) {
+        xsc_cancel_as(cancel);
+        errno = saved;
+        return -1;
+    }
     sigemptyset(&sigchld);
     sigaddset(&sigchld, SIGCHLD);
     sigfillset(&block);
@@ -86,13 +104,15 @@ int xsc_port_try(void (*fn)(void *), void *arg)
         sigdelset(&block, faults[i]);
     }
     pthread_sigmask(SIG_BLOCK, &block, &before);
-    int pid = clone(attempt_main, try_stack + TRY_STACK_SIZE, CLONE_VM | CLONE_VFORK, &a);
+    int pid = clone(attempt_main, xsc_trial_stack + XSC_TRIAL_STACK_SIZE, CLONE_VM | CLONE_VFORK,
+                    &a);
     int reaped = -1;
 
     if (pid < 0 && errno == EINVAL) {
         /* User-mode QEMU can fork only with SIGCHLD. It comes while we block it. */
         take_sigchld = !sigpending(&pending) && !sigismember(&pending, SIGCHLD);
-        pid = clone(attempt_main, try_stack + TRY_STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, &a);
+        pid = clone(attempt_main, xsc_trial_stack + XSC_TRIAL_STACK_SIZE,
+                    CLONE_VM | CLONE_VFORK | SIGCHLD, &a);
     }
     if (pid > 0) {
         do {

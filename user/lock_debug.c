@@ -20,8 +20,8 @@
 #include "core/text.h"
 #include "user/library.h"
 
-#define ENTRIES 1024u /* locks held at one time; a power of two */
-#define PROBES 16u    /* places where an entry may be */
+#define ENTRIES 256u /* locks held at one time; a power of two */
+#define PROBES 16u   /* places where an entry may be */
 
 static struct entry {
     const volatile void *lock; /* NULL: free */

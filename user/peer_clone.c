@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The trial's other CPU on Linux: a bare clone() on a static stack.
+ * The trial's other CPU on Linux: a bare clone() on a static stack (user/peer.h).
  *
  * A trial runs inside somebody's first slow wait, where nothing may be allocated and no
  * thread be left behind. pthread_create() allocates; this doesn't. The child shares the
@@ -21,10 +21,6 @@
 #include "core/validate.h"
 #include "user/peer.h"
 
-#define STACK_SIZE 16384
-
-/* One trial at a time: the manager's lock sees to it. */
-static char stack[STACK_SIZE] __attribute__((aligned(64)));
 static pid_t owner; /* the process in which the child is a thread */
 static int running; /* cleared, and waited on, by the kernel when the child is gone */
 
@@ -49,7 +45,8 @@ int xsc_port_peer_start(struct xsc_peer *peer)
     __atomic_store_n(&running, 1, __ATOMIC_RELAXED);
     owner = getpid();
     const int saved = errno;
-    const int tid = clone(run, stack + STACK_SIZE, flags, peer, NULL, NULL, &running);
+    const int tid = clone(run, xsc_trial_stack + XSC_TRIAL_STACK_SIZE, flags, peer, NULL, NULL,
+                          &running);
 
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = saved;

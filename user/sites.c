@@ -26,8 +26,8 @@
 #include "core/port.h"
 #include "user/costs.h"
 
-#define SITE_BITS 6
-#define XSC_SITES (1u << SITE_BITS)
+#define XSC_SITES 16u
+#define PLACE_BITS 8
 #define STUCK 4096
 
 /* The first sleeps of a site are all timed, then one in 8, and after so many one in 64. */
@@ -55,10 +55,31 @@ static struct xsc_policy_scratch scratch; /* the holder's of `learning` */
 static uint32_t learning, failures;
 static uint64_t process;
 
+/*
+ * A site has 1.5 KB, so there are few; a word's first wait takes the next one that is free, and only
+ * when all are taken do words share. place[] says which word has which: 0, none yet, or the
+ * site's index plus 1. Two first waits at one place may take a site each: the later store counts, and
+ * the other site is not used again.
+ */
+static uint8_t place[1u << PLACE_BITS];
+static uint32_t taken;
+
 static struct xsc_live_site *site_of(const volatile void *word)
 {
     /* Fibonacci hashing, of what differs between neighbouring words. */
-    return &sites[((uint64_t)(uintptr_t)word * 0x9e3779b97f4a7c15u) >> (64 - SITE_BITS)];
+    const uint32_t at = (uint32_t)(((uint64_t)(uintptr_t)word * 0x9e3779b97f4a7c15u) >>
+                                   (64 - PLACE_BITS));
+    uint32_t site = __atomic_load_n(&place[at], __ATOMIC_RELAXED);
+
+    if (!site) {
+        site = __atomic_load_n(&taken, __ATOMIC_RELAXED);
+        if (site < XSC_SITES) {
+            site = __atomic_fetch_add(&taken, 1, __ATOMIC_RELAXED);
+        }
+        site = (site < XSC_SITES ? site : at % XSC_SITES) + 1;
+        __atomic_store_n(&place[at], (uint8_t)site, __ATOMIC_RELAXED);
+    }
+    return &sites[site - 1];
 }
 
 /* ------------------------------------------------------------------------ the lock ---- */

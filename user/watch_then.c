@@ -55,18 +55,33 @@
 
 /* ------------------------------------------------------------------------- the stamps ---- */
 
-/* When a word was last unparked, by the OS clock, and on which CPU: a hint and no more. */
-static struct {
-    uint64_t at;
-    int cpu;
-} woken[XSC_PARK_BUCKETS];
+/*
+ * When a word was last unparked, by the OS clock, and on which CPU: a hint and no more. In one number,
+ * so that both are of the same wake: the time's lowest 52 bits, which come round in 52 days, and the
+ * CPU's number plus 1, 0 for one that is not known or above 4094.
+ */
+#define STAMP_CPU_BITS 12
+#define STAMP_CPUS ((1u << STAMP_CPU_BITS) - 1)
+
+static uint64_t woken[XSC_PARK_BUCKETS];
 
 void xsc_stamp_wake(const volatile void *word)
 {
-    const uint32_t b = xsc_park_bucket(word);
+    const int cpu = xsc_this_cpu();
+    const uint64_t known = cpu >= 0 && cpu < (int)STAMP_CPUS ? (uint64_t)cpu + 1 : 0;
 
-    __atomic_store_n(&woken[b].cpu, xsc_this_cpu(), __ATOMIC_RELAXED);
-    __atomic_store_n(&woken[b].at, xsc_port_now_ns(), __ATOMIC_RELAXED);
+    __atomic_store_n(&woken[xsc_park_bucket(word)], xsc_port_now_ns() << STAMP_CPU_BITS | known,
+                     __ATOMIC_RELAXED);
+}
+
+static uint64_t stamp_ns(uint64_t stamp, uint64_t now_ns)
+{
+    return now_ns - ((now_ns - (stamp >> STAMP_CPU_BITS)) & (UINT64_MAX >> STAMP_CPU_BITS));
+}
+
+static int stamp_cpu(uint64_t stamp)
+{
+    return (int)(stamp & STAMP_CPUS) - 1;
 }
 
 /* ------------------------------------------------------------------------ one wait ---- */
@@ -144,7 +159,8 @@ static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
     const bool met = s->sleep ? s->sleep(s->arg, until_ns)
                               : doze(s->watch, nap, until_ns, &dozed_ns);
     const uint64_t now_ns = xsc_port_now_ns();
-    const uint64_t stamp = __atomic_load_n(&woken[b].at, __ATOMIC_RELAXED);
+    const uint64_t last = __atomic_load_n(&woken[b], __ATOMIC_RELAXED);
+    const uint64_t stamp = stamp_ns(last, now_ns);
     struct xsc_costs costs;
 
     if (timed) {
@@ -164,7 +180,7 @@ static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
     if (stamp >= asleep_ns && stamp <= now_ns) {
         xsc_stay_saw(&s->site, XSC_WOKEN, now_ns - stamp);
         s->in_the_way = s->site.plan.watch_ns && stamp - asleep_ns < READY_NS && here >= 0 &&
-                        __atomic_load_n(&woken[b].cpu, __ATOMIC_RELAXED) == here;
+                        stamp_cpu(last) == here;
         *ns = stamp - s->start_ns;
         return true;
     }

@@ -251,21 +251,19 @@ static void a_refused_barrier_relieves_nobody(void **state)
 }
 
 /* P1 found no FENCED, R1 finds what another waiter has set meanwhile: R2 is not ours. */
-static void set_fenced_meanwhile(void)
-{
-    xsc_parked[xsc_park_bucket(&word)] |= XSC_PARK_FENCED;
-    fake_advance(16 * US);
-}
-
 static void r2_is_for_the_thread_whose_r1_set_fenced(void **state)
 {
+    const uint32_t b = xsc_park_bucket(&word);
+
     (void)state;
     barrier_takes = 16 * US;
     park_often(OFTEN - 1);
-    os.in_barrier = set_fenced_meanwhile;
-    relief[xsc_park_bucket(&word)].parks = 0;
-    assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
-    assert_int_equal(relief[xsc_park_bucket(&word)].fenced, 0);
+    xsc_parked[b] |= XSC_PARK_FENCED;
+    assert_true(reach_writers(b, 0));
+    assert_int_equal(relief[b].fenced, 0);
+    xsc_parked[b] = 0;
+    assert_true(reach_writers(b, 0));
+    assert_int_equal(relief[b].fenced, 1);
 }
 
 /* ------------------------------------------------------------------------------ parking ---- */
@@ -639,6 +637,13 @@ static void a_nap_is_short_where_the_wait_is(void **state)
         assert_int_equal(xsc_park_u32_shared(word.u32, 0, XSC_FOREVER), 0);
         assert_in_range(fake.now - from, ms * MS, ms * MS + ms * MS / 16 + 2 * MS);
     }
+    setup(state); /* seen when the first nap of 1 ms is over */
+    os.refuses = true;
+    const uint64_t from = fake.now;
+
+    fake_store_at(from + 100 * US, &word, 4, 1);
+    assert_int_equal(xsc_park_u32_shared(word.u32, 0, XSC_FOREVER), 0);
+    assert_in_range(fake.now - from, MS, MS + 100 * US);
 }
 
 int main(void)

@@ -57,6 +57,8 @@ static int setup(void **state)
     memset(&seen, 0, sizeof(seen));
     memset(&in_force, 0, sizeof(in_force));
     memset(sites, 0, sizeof(sites));
+    memset(place, 0, sizeof(place));
+    taken = 0;
     changes = learning = failures = 0;
     memset(&reported, 0, sizeof(reported));
     process = 0;
@@ -290,6 +292,30 @@ static void words_spread_over_the_sites(void **state)
     }
 }
 
+/* No two of the first words share one, but the few whose places in the table are the same. */
+static void the_first_words_have_a_site_each(void **state)
+{
+    const struct xsc_live_site *of[XSC_SITES];
+    bool used[XSC_SITES] = {false};
+    unsigned n = 0;
+
+    (void)state;
+    for (uint32_t k = 0; k < XSC_SITES; k++) {
+        of[k] = site_of(&words[k]);
+        n += !used[of[k] - sites];
+        used[of[k] - sites] = true;
+    }
+    assert_int_equal(n, taken);
+    assert_in_range(n, XSC_SITES - 2, XSC_SITES);
+    for (uint32_t k = 0; k < LENGTH(words); k++) { /* more words than sites, and no site beyond */
+        assert_in_range(site_of(&words[k]) - sites, 0, XSC_SITES - 1);
+    }
+    assert_int_equal(taken, XSC_SITES);
+    for (uint32_t k = 0; k < XSC_SITES; k++) {
+        assert_ptr_equal(site_of(&words[k]), of[k]);
+    }
+}
+
 static void a_crowded_wait_leaves_no_record(void **state)
 {
     (void)state;
@@ -484,6 +510,7 @@ int main(void)
         cmocka_unit_test_setup(a_site_of_ones_own, setup),
         cmocka_unit_test_setup(another_word_has_learned_nothing_of_it, setup),
         cmocka_unit_test_setup(words_spread_over_the_sites, setup),
+        cmocka_unit_test_setup(the_first_words_have_a_site_each, setup),
         cmocka_unit_test_setup(a_crowded_wait_leaves_no_record, setup),
         cmocka_unit_test_setup(who_comes_second_drops_its_record, setup),
         cmocka_unit_test_setup(while_another_learns_nothing_is_learned, setup),

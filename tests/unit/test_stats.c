@@ -138,15 +138,40 @@ static void histograms_are_summed_bucket_by_bucket(void **state)
 
     (void)state;
     memset(&waits, 0xff, sizeof(waits));
-    for (uint32_t s = 0; s < XSC_SLOTS; s++) {
+    for (uint32_t h = 0; h < XSC_SLOT_HISTOGRAMS; h++) {
         for (uint32_t b = 0; b < XSC_HIST_BUCKETS; b++) {
-            t.slot[s].waits.count[b] = s * b;
+            t.waits[h].count[b] = h * b;
         }
     }
     xsc_stats_sum(&t, &sum, &waits);
     for (uint32_t b = 0; b < XSC_HIST_BUCKETS; b++) {
-        assert_int_equal(waits.count[b], b * (XSC_SLOTS - 1) * XSC_SLOTS / 2);
+        assert_int_equal(waits.count[b], b * (XSC_SLOT_HISTOGRAMS - 1) * XSC_SLOT_HISTOGRAMS / 2);
     }
+    t.waits[0].count[7] = t.waits[1].count[7] = UINT32_MAX - 3;
+    xsc_stats_sum(&t, &sum, &waits);
+    assert_int_equal(waits.count[7], UINT32_MAX);
+}
+
+/* All slots' waits are in the histograms, those of no slot in none. */
+static void slots_share_histograms(void **state)
+{
+    struct xsc_histogram waits;
+    struct xsc_counts sum;
+
+    (void)state;
+    for (uint32_t s = 0; s < XSC_SLOTS; s++) {
+        xsc_slot_waited(xsc_slot_claim(&t, s), 1000);
+    }
+    xsc_slot_waited(xsc_slot_claim(&t, 0), 1000);
+    assert_int_equal(t.uncounted, 1);
+    xsc_stats_sum(&t, &sum, &waits);
+    assert_int_equal(xsc_hist_total(&waits), XSC_SLOTS);
+    for (uint32_t h = 0; h < XSC_SLOT_HISTOGRAMS; h++) {
+        assert_int_equal(xsc_hist_total(&t.waits[h]), XSC_SLOTS / XSC_SLOT_HISTOGRAMS);
+    }
+    t.waits[1].count[xsc_hist_bucket(1000)] = UINT32_MAX - 65536; /* full: it stays so */
+    xsc_slot_waited(&t.slot[1], 1000);
+    assert_int_equal(t.waits[1].count[xsc_hist_bucket(1000)], UINT32_MAX - 65536);
 }
 
 static void slots_share_no_cache_line(void **state)
@@ -231,6 +256,7 @@ int main(void)
         cmocka_unit_test_setup(every_count_is_summed, clear),
         cmocka_unit_test_setup(the_least_is_of_slots_that_have_one, clear),
         cmocka_unit_test_setup(histograms_are_summed_bucket_by_bucket, clear),
+        cmocka_unit_test_setup(slots_share_histograms, clear),
         cmocka_unit_test(slots_share_no_cache_line),
         cmocka_unit_test_setup(what_is_left_behind_is_counted_once, clear),
         cmocka_unit_test_setup(a_wait_of_no_time_is_left_behind_too, clear),

@@ -127,6 +127,30 @@ static void an_unpark_ends_a_nap(void **state)
 
 /* ------------------------------------------------------------------------ plain words ---- */
 
+/* The time and the CPU of a wake in one number: any CPU, and a clock that has run for years. */
+static void a_stamp_has_both(void **state)
+{
+    static const struct {
+        int cpu, seen;
+    } cpus[] = {{-1, -1}, {0, 0}, {1, 1}, {4094, 4094}, {4095, -1}, {100000, -1}};
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(cpus); i++) {
+        os.cpu = cpus[i].cpu;
+        xsc_stamp_wake(&word);
+        assert_int_equal(stamp_cpu(woken[xsc_park_bucket(&word)]), cpus[i].seen);
+    }
+    for (int bits = 40; bits < 63; bits++) {
+        const uint64_t at = (1ull << bits) + 12345;
+        const uint64_t stamp = at << STAMP_CPU_BITS | 7;
+
+        assert_true(stamp_ns(stamp, at) == at);
+        assert_true(stamp_ns(stamp, at + 1000000000u) == at);
+        assert_true(stamp_ns(stamp, at - 1) != at); /* later than now: of no wake that ended this */
+    }
+    assert_true(stamp_ns(0, 1000) == 0);
+}
+
 static int wait_site(uint64_t timeout_ns)
 {
     static struct xsc_site own;
@@ -345,6 +369,7 @@ int main(void)
         cmocka_unit_test_setup(dozes_grow_with_the_wait, set_up),
         cmocka_unit_test_setup(a_plain_words_nap_is_one, set_up),
         cmocka_unit_test_setup(a_doze_ends_at_its_deadline, set_up),
+        cmocka_unit_test_setup(a_stamp_has_both, set_up),
         cmocka_unit_test_setup(a_refused_doze_naps, set_up),
         cmocka_unit_test_setup(back_late_from_a_watch, set_up),
         cmocka_unit_test_setup(woken_at_once_from_the_cpu_it_left, set_up),
