@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -113,6 +114,24 @@ int xsc_port_try(void (*fn)(void *), void *arg)
         return WTERMSIG(status);
     }
     return WEXITSTATUS(status) > EXIT_SIGNAL_BASE ? WEXITSTATUS(status) - EXIT_SIGNAL_BASE : 0;
+}
+
+/* ------------------------------------------------------------------------------ policy ---- */
+
+/* sched_setscheduler(2): the kernel's numbers. Others, of today and to come, are fair. */
+#define POLICY_FIFO 1
+#define POLICY_RR 2
+#define POLICY_DEADLINE 6
+#define RESET_ON_FORK 0x40000000
+
+/* Not by sched_getscheduler(): musl's only fails. A seccomp filter may refuse the call as well. */
+bool xsc_port_must_sleep(void)
+{
+    const int saved = errno;
+    const long policy = syscall(SYS_sched_getscheduler, 0) & ~(long)RESET_ON_FORK;
+
+    errno = saved;
+    return policy < 0 || policy == POLICY_FIFO || policy == POLICY_RR || policy == POLICY_DEADLINE;
 }
 
 /* --------------------------------------------------------------------------- placement ---- */

@@ -47,6 +47,12 @@
  *   sixteenth of what it has lasted and a millisecond at most: so much later, and the OS's
  *   timer slack, is its store seen. XSC_PREFER=latency in the environment forbids that.
  *   Where waits are long and the writer can help, xsc/park.h is better.
+ * - Priorities. A waiter under a real-time policy (SCHED_FIFO, SCHED_RR, SCHED_DEADLINE) keeps a
+ *   writer of lower priority off its CPU until it sleeps. So such a waiter naps as above after a
+ *   millisecond, also with XSC_PREFER=latency, and so does every wait of this library that does
+ *   not sleep sooner: the writer has a third of the CPU or more from then on. Which policy it is,
+ *   is asked of the kernel after 1, 2, 4, ... ms of a wait: one system call each. A program that
+ *   makes shorter waits in a loop never comes to that, and has to sleep itself.
  */
 #ifndef XSC_WAIT_H
 #define XSC_WAIT_H
