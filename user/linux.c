@@ -76,23 +76,21 @@ int xsc_port_try(void (*fn)(void *), void *arg)
     struct attempt a = {fn, arg};
     const int saved = errno, cancel = xsc_no_cancel(); /* for waitpid() */
     const struct timespec no_time = {0, 0};
-    sigset_t block, before, pending, sigchld;
+    sigset_t set, before;
     bool take_sigchld = false;
     int status = 0;
 
-    sigemptyset(&sigchld);
-    sigaddset(&sigchld, SIGCHLD);
-    sigfillset(&block);
+    sigfillset(&set);
     for (size_t i = 0; i < N_FAULTS; i++) {
-        sigdelset(&block, faults[i]);
+        sigdelset(&set, faults[i]);
     }
-    pthread_sigmask(SIG_BLOCK, &block, &before);
+    pthread_sigmask(SIG_BLOCK, &set, &before);
     int pid = clone(attempt_main, try_stack + TRY_STACK_SIZE, CLONE_VM | CLONE_VFORK, &a);
     int reaped = -1;
 
     if (pid < 0 && errno == EINVAL) {
         /* User-mode QEMU can fork only with SIGCHLD. It comes while we block it. */
-        take_sigchld = !sigpending(&pending) && !sigismember(&pending, SIGCHLD);
+        take_sigchld = !sigpending(&set) && !sigismember(&set, SIGCHLD);
         pid = clone(attempt_main, try_stack + TRY_STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, &a);
     }
     if (pid > 0) {
@@ -101,7 +99,9 @@ int xsc_port_try(void (*fn)(void *), void *arg)
         } while (reaped < 0 && errno == EINTR);
     }
     if (take_sigchld) {
-        sigtimedwait(&sigchld, NULL, &no_time);
+        sigemptyset(&set);
+        sigaddset(&set, SIGCHLD);
+        sigtimedwait(&set, NULL, &no_time);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     xsc_cancel_as(cancel);

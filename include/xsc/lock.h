@@ -44,7 +44,7 @@
  *   ticket lock. Threads of one process only. Not to be copied or moved while in use.
  * - No allocation; errno is left alone; not cancellation points. Not for signal handlers, but for
  *   trylock and the unlock that goes with it. Usable in a forked child if it was
- *   not held at the fork by another thread.
+ *   not held at the fork by another thread. Stack: as said in xsc/wait.h.
  *
  * WHAT IT COSTS. A lock that nobody contends for: one atomic operation to lock. To unlock: a mutex,
  * two loads and a store; a queue lock, a store and a load; no atomic operation, where the process
