@@ -363,8 +363,8 @@ static void measure(void *arg)
     const unsigned own = depth_of(nothing), first = depth_of(call->make) - own;
     unsigned later = 0;
 
-    check(first <= FIRST + OWN, "%s: the process's first: %u bytes of stack, %u promised",
-          call->name, first, FIRST);
+    check(first <= FIRST + OWN, "the process's first: %u bytes of stack, %u promised", first,
+          FIRST);
     for (int i = 0; i < 3; i++) { /* what else is done once, by waits of either kind */
         plain();
         park();
@@ -378,7 +378,7 @@ static void measure(void *arg)
     const bool reads = call->make == read_statistics || call->make == probe;
     const unsigned promised = reads ? FIRST : LATER;
 
-    check(later <= promised + OWN, "%s: later: %u bytes, %u promised", call->name, later, promised);
+    check(later <= promised + OWN, "later: %u bytes, %u promised", later, promised);
 }
 
 /* The health interval is over: the wait judges it, and tries what is due to be tried again. */
@@ -398,8 +398,7 @@ static void measure_judging(void *arg)
     xsc_library.health.next_ns = 1;
     const unsigned judging = depth_of(call->make) - depth_of(nothing);
 
-    check(judging <= FIRST + OWN, "%s: one that judges: %u bytes, %u promised", call->name, judging,
-          FIRST);
+    check(judging <= FIRST + OWN, "one that judges: %u bytes, %u promised", judging, FIRST);
 }
 
 /* ------------------------------------------------------------------------ signal handlers ---- */
@@ -440,8 +439,8 @@ static void in_handler(void *arg)
 
     function = call->make;
     handle(make_call, stack, size);
-    check(true, "%s in a handler: %zu bytes of the kernel's and %u are enough%s", call->name, frame,
-          FIRST, size <= 8192 ? ", so 8 KiB are" : "");
+    check(true, "in a handler: %zu bytes of the kernel's and %u are enough%s", frame, FIRST,
+          size <= 8192 ? ", so 8 KiB are" : "");
 }
 
 int main(void)
