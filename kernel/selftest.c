@@ -100,7 +100,8 @@ static void own_waits(struct pair *p)
 	}
 	for (i = 0; i < 50; i++) {
 		start = ktime_get();
-		expect(p, "a wait that nothing ends", xsc_wait(&word, (u64)waits, 50000), -ETIMEDOUT);
+		expect(p, "a wait that nothing ends", xsc_wait(&word, (u64)waits, 50000),
+		       -ETIMEDOUT);
 		if (ktime_to_ns(ktime_sub(ktime_get(), start)) < 50000)
 			wrong(p, "a deadline came early", 0);
 	}

@@ -140,5 +140,10 @@ fi
 if [ -w /dev/full ]; then
     "$bench" fastpath --rounds 1 --iterations 10 >/dev/full 2>/dev/null &&
         fail "output that could not be written was a success"
+    for how in --help -h --list --version; do
+        "$bench" $how >/dev/full 2>"$dir/err" && fail "$how: a full disk was a success"
+        [ "$(wc -l <"$dir/err")" = 1 ] || fail "$how: not one line about a full disk"
+    done
 fi
+"$bench" --version >&- 2>/dev/null && fail "a closed standard output was a success"
 exit $failed

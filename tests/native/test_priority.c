@@ -145,7 +145,7 @@ static void plain(void)
 
 static void masked(void)
 {
-    xsc_wait_mask_u32(&word, 1, 1, XSC_FOREVER);
+    xsc_wait_mask(&word, 1, 1, XSC_FOREVER);
 }
 
 static void any(void)

@@ -6,6 +6,7 @@ A sentence about a protocol says which side acts: the waiter, the writer, the ow
 words below name none of them, or are not the field's. Prints how many of 1000 words they are, the
 files with most of them, and (-v) each line; fails where that is more than LIMIT.
 """
+import os
 import re
 import subprocess
 import sys
@@ -36,6 +37,7 @@ def texts(name):
 
 def main():
     limit, verbose = float(sys.argv[1]), "-v" in sys.argv[2:]
+    os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
     names = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=False)
     if names.returncode:
         print("words.py: not in a git checkout, so nothing says which files are the project's")
