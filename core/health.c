@@ -74,18 +74,15 @@ static uint64_t grew(uint64_t now, uint64_t before)
 }
 
 /* What the counts that health looks at grew by. max_over_ns is of all time: for the text. */
-static struct xsc_counts since(const struct xsc_counts *now, const struct xsc_counts *before)
+static void count_since(struct xsc_counts *now, const struct xsc_counts *before)
 {
-    return (struct xsc_counts){
-        .hw_waits = grew(now->hw_waits, before->hw_waits),
-        .woken = grew(now->woken, before->woken),
-        .late = grew(now->late, before->late),
-        .expired = grew(now->expired, before->expired),
-        .spurious = grew(now->spurious, before->spurious),
-        .overslept = grew(now->overslept, before->overslept),
-        .slices_ns = grew(now->slices_ns, before->slices_ns),
-        .max_over_ns = now->max_over_ns,
-    };
+    now->hw_waits = grew(now->hw_waits, before->hw_waits);
+    now->woken = grew(now->woken, before->woken);
+    now->late = grew(now->late, before->late);
+    now->expired = grew(now->expired, before->expired);
+    now->spurious = grew(now->spurious, before->spurious);
+    now->overslept = grew(now->overslept, before->overslept);
+    now->slices_ns = grew(now->slices_ns, before->slices_ns);
 }
 
 void xsc_roll_back(struct xsc_engine *e, uint64_t now_ns, const char *reason)
@@ -162,18 +159,18 @@ void xsc_health_check(struct xsc_engine *e, uint64_t now_ns)
     /* Under the lock: another may have judged this interval since we looked. */
     if (__atomic_load_n(&e->health.next_ns, __ATOMIC_RELAXED) == next) {
         const uint32_t choice = __atomic_load_n(&e->chosen, __ATOMIC_RELAXED);
-        struct xsc_counts now, grown;
+        struct xsc_counts *grown = &e->health.grown;
 
-        xsc_stats_sum(&e->stats, &now, NULL);
-        grown = since(&now, &e->health.before);
-        if (next && grown.hw_waits >= MIN_WAITS) {
-            judge(e, choice, &grown, now_ns);
+        xsc_stats_sum(&e->stats, grown, NULL);
+        count_since(grown, &e->health.before);
+        if (next && grown->hw_waits >= MIN_WAITS) {
+            judge(e, choice, grown, now_ns);
         }
         if (next) {
             try_again(e, __atomic_load_n(&e->chosen, __ATOMIC_RELAXED), now_ns);
         }
         /* Too few to judge by go on to count with those of the next interval. */
-        if (!next || grown.hw_waits >= MIN_WAITS ||
+        if (!next || grown->hw_waits >= MIN_WAITS ||
             choice != __atomic_load_n(&e->chosen, __ATOMIC_RELAXED)) {
             xsc_stats_sum(&e->stats, &e->health.before, NULL);
         }

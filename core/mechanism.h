@@ -72,6 +72,7 @@ struct xsc_mech_state {
 struct xsc_health_mark {
     uint64_t next_ns;         /* when the running interval ends; 0: none runs */
     struct xsc_counts before; /* the counts when it began */
+    struct xsc_counts grown;  /* by how much they grew, while it is judged: not on the stack */
 };
 
 struct xsc_engine {

@@ -42,8 +42,8 @@ void xsc_points_add(struct xsc_points *p, const uint32_t *at, const uint16_t *we
  */
 static void points_prior(struct xsc_points *p)
 {
-    uint32_t at[26];
-    uint16_t weight[26];
+    uint32_t *at = p->at->added;
+    uint16_t *weight = p->at->added_weight;
     const uint32_t soonest = xsc_code_above(p->lead);
     uint32_t n = 0;
 
@@ -161,19 +161,15 @@ static uint32_t best_begin(const struct xsc_points *p, uint64_t end, uint32_t s_
     return best;
 }
 
-/* Naps that end at points lo..hi, of which the best begin at points s_lo..s_hi. */
-struct range {
-    uint32_t lo, hi, s_lo, s_hi;
-};
-
 /* All naps that end at points first..n-1, by halving; at most one range a level is put off. */
 static void search_naps(const struct xsc_points *p, uint32_t first, struct found *best)
 {
-    struct range put_off[16] = {{first, p->n - 1, 0, p->n - 1}};
-    uint32_t n = 1;
+    struct xsc_nap_range *put_off = p->at->put_off;
+    uint32_t n = 0;
 
+    put_off[n++] = (struct xsc_nap_range){first, p->n - 1, 0, p->n - 1};
     while (n) {
-        const struct range r = put_off[--n];
+        const struct xsc_nap_range r = put_off[--n];
         const uint32_t e = r.lo + (r.hi - r.lo) / 2;
         const uint64_t end = point(p, e);
         uint32_t until;
@@ -186,10 +182,10 @@ static void search_naps(const struct xsc_points *p, uint32_t first, struct found
             *best = (struct found){cost, s, e, until};
         }
         if (e < r.hi) {
-            put_off[n++] = (struct range){e + 1, r.hi, s, r.s_hi};
+            put_off[n++] = (struct xsc_nap_range){e + 1, r.hi, s, r.s_hi};
         }
         if (e > r.lo) {
-            put_off[n++] = (struct range){r.lo, e - 1, r.s_lo, s};
+            put_off[n++] = (struct xsc_nap_range){r.lo, e - 1, r.s_lo, s};
         }
     }
 }

@@ -24,9 +24,24 @@ static inline struct xsc_plan xsc_plan_of(struct xsc_short_plan p)
     };
 }
 
-/* Working memory, of no meaning between calls: about 4 KB. */
+/* Naps that end at points lo..hi, of which the best begin at points s_lo..s_hi. */
+struct xsc_nap_range {
+    uint32_t lo, hi, s_lo, s_hi;
+};
+
+/*
+ * Working memory, of no meaning between calls: about 6 KB. Also for what is not large: a wait learns
+ * on its caller's stack, which may be a signal handler's.
+ */
 #define XSC_POINTS_MAX (4 * XSC_SPREAD_POINTS + 32)
+#define XSC_ADDED_MAX 64
+#define XSC_PRIOR_MAX 26
+#define XSC_PUT_OFF_MAX 16
 struct xsc_policy_scratch {
+    uint32_t
+        added[XSC_ADDED_MAX]; /* points that are about to be added, where they are made first */
+    uint16_t added_weight[XSC_PRIOR_MAX];
+    struct xsc_nap_range put_off[XSC_PUT_OFF_MAX];
     uint32_t at[2][XSC_POINTS_MAX];
     uint16_t weight[2][XSC_POINTS_MAX];
     uint64_t sum[XSC_POINTS_MAX];

@@ -166,10 +166,12 @@ static void find_bounds(struct xsc_policy *s, const struct xsc_points *p)
     }
 }
 
+_Static_assert(XSC_RECENT <= XSC_ADDED_MAX, "sorted in the scratch");
+
 static void points_recent(struct xsc_points *p, const struct xsc_policy *s)
 {
     const uint32_t n = s->waits < XSC_RECENT ? s->waits : XSC_RECENT;
-    uint32_t sorted[XSC_RECENT];
+    uint32_t *sorted = p->at->added;
 
     for (uint32_t i = 0; i < n; i++) {
         uint32_t k = i;

@@ -58,6 +58,13 @@ uint32_t xsc_port_slot_hint(void);
  */
 bool xsc_port_may_judge(void);
 
+/*
+ * Whether lower threads get this thread's CPU only while it sleeps, so that a watcher must: it runs
+ * under a real-time policy, or the OS does not say which. At most one system call. False in a kernel,
+ * where a waiter may not sleep.
+ */
+bool xsc_port_must_sleep(void);
+
 /* Differs between a process and its forked child. Called only while something is amiss. */
 uint64_t xsc_port_process(void);
 

@@ -24,7 +24,8 @@
  * that has watched for a millisecond may nap between slices, in proportion: the store is noticed
  * later by a sixteenth of what the wait has lasted, or a millisecond, at most (and by the OS's timer
  * slack), and a wait of 100 ms burns an eighth of its time, not all of it. Off where the caller prefers
- * latency, and for watches that know their end.
+ * latency, and for watches that know their end: but not for a thread that keeps lower ones from
+ * running until it sleeps, for one of those may be the writer (core/wait.h).
  */
 #include "core/wait.h"
 
@@ -177,14 +178,35 @@ static void account(struct xsc_slot *slot, uint64_t ns, bool deep, bool met)
     xsc_slot_waited(slot, ns);
 }
 
-/* How long to nap in a wait that has lasted ns and has left_ns to go; 0: not at all. */
-static uint64_t nap_of(const struct watcher *by, const struct xsc_watching *how, uint64_t ns,
-                       uint64_t left_ns)
+/* A nap in a wait that has lasted ns. */
+static uint64_t nap_after(uint64_t ns)
 {
-    if (!how->naps || ns < NAP_AFTER_NS || by->mech->traits & XSC_LEAVES_CPU) {
+    if (ns < NAP_AFTER_NS) {
         return 0;
     }
-    const uint64_t nap = ns / NAP_PART < NAP_MAX_NS ? ns / NAP_PART : NAP_MAX_NS;
+    return ns / NAP_PART < NAP_MAX_NS ? ns / NAP_PART : NAP_MAX_NS;
+}
+
+uint64_t xsc_nap_due(struct xsc_giving_way *way, uint64_t ns)
+{
+    if (ns < NAP_AFTER_NS) {
+        return 0;
+    }
+    if (!way->must_sleep && ns >= way->ask_ns) {
+        way->must_sleep = xsc_port_must_sleep();
+        way->ask_ns = 2 * ns;
+    }
+    return way->must_sleep ? nap_after(ns) : 0;
+}
+
+/* How long to nap in a wait that has lasted ns and has left_ns to go; 0: not at all. */
+static uint64_t nap_of(const struct watcher *by, const struct xsc_watching *how,
+                       struct xsc_giving_way *way, uint64_t ns, uint64_t left_ns)
+{
+    if (by->mech->traits & XSC_LEAVES_CPU) {
+        return 0;
+    }
+    const uint64_t nap = how->naps ? nap_after(ns) : xsc_nap_due(way, ns);
 
     return nap < left_ns ? nap : left_ns;
 }
@@ -204,6 +226,7 @@ static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_wat
     uint32_t choice = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
     struct watcher by = watcher_of(e, choice);
     uint64_t now = by.ctx->clock->ticks(), ns = 0, from = now;
+    struct xsc_giving_way way = {0};
     bool met = false, late = false;
 
     while (deadline_ns == XSC_FOREVER || now_ns < deadline_ns) {
@@ -226,7 +249,8 @@ static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_wat
         if (deadline_ns != XSC_FOREVER) {
             now_ns = xsc_port_now_ns();
         }
-        const uint64_t nap = nap_of(&by, how, ns, deadline_ns > now_ns ? deadline_ns - now_ns : 0);
+        const uint64_t nap = nap_of(&by, how, &way, ns,
+                                    deadline_ns > now_ns ? deadline_ns - now_ns : 0);
 
         if (nap) {
             xsc_port_nap(nap);

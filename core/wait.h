@@ -38,6 +38,27 @@ struct xsc_watching {
     uint64_t took_ns;           /* out: from its start to the look that met, or to its end */
 };
 
+/*
+ * WHEN A WATCHER MUST LEAVE THE CPU. A thread under a real-time policy (Linux: SCHED_FIFO, SCHED_RR,
+ * SCHED_DEADLINE) keeps lower threads off its CPU for as long as it does not sleep: neither a spin
+ * hint nor sched_yield() lets them run. If the writer is one of them, on the same CPU, watching ends
+ * only where the kernel throttles real-time threads (after 950 ms, by default), or never. So every
+ * loop that watches another thread's progress without sleeping asks xsc_nap_due(), which says how
+ * long to sleep before the next look: 0 in a wait's first millisecond, and 0 for ordinary threads,
+ * among which the scheduler is fair; then a sixteenth of what the wait has lasted, a millisecond at
+ * most. The lower thread has a third of the CPU at first, and more as the wait grows.
+ *
+ * The policy may change at any moment, so it is not remembered beyond one wait, and in a wait it is
+ * asked for again each time the length has doubled.
+ */
+struct xsc_giving_way {
+    uint64_t ask_ns; /* when the policy is asked for next; 0: not asked yet */
+    bool must_sleep; /* what it said */
+};
+
+/* How long to sleep now in a wait that has lasted ns; 0: not at all. *way: zeroed at its start. */
+uint64_t xsc_nap_due(struct xsc_giving_way *way, uint64_t ns);
+
 /* And the watch that follows, for timeout_ns from now. */
 enum xsc_end xsc_core_watch(struct xsc_engine *e, const struct xsc_watch *w, uint64_t timeout_ns,
                             struct xsc_watching *how);

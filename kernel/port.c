@@ -136,6 +136,12 @@ uint64_t xsc_port_process(void)
 	return 1;
 }
 
+/* A wait may be made with a spin lock held, or with interrupts off. */
+bool xsc_port_must_sleep(void)
+{
+	return false;
+}
+
 /* A trial starts a thread and sleeps: not in the middle of a driver's wait. */
 bool xsc_port_may_judge(void)
 {

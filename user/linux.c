@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -88,7 +89,7 @@ int xsc_port_try(void (*fn)(void *), void *arg)
     struct attempt a = {fn, arg};
     const int saved = errno, cancel = xsc_no_cancel(); /* for waitpid() */
     const struct timespec no_time = {0, 0};
-    sigset_t block, before, pending, sigchld;
+    sigset_t set, before;
     bool take_sigchld = false;
     int status = 0;
 
@@ -97,20 +98,18 @@ int xsc_port_try(void (*fn)(void *), void *arg)
         errno = saved;
         return -1;
     }
-    sigemptyset(&sigchld);
-    sigaddset(&sigchld, SIGCHLD);
-    sigfillset(&block);
+    sigfillset(&set);
     for (size_t i = 0; i < N_FAULTS; i++) {
-        sigdelset(&block, faults[i]);
+        sigdelset(&set, faults[i]);
     }
-    pthread_sigmask(SIG_BLOCK, &block, &before);
+    pthread_sigmask(SIG_BLOCK, &set, &before);
     int pid = clone(attempt_main, xsc_trial_stack + XSC_TRIAL_STACK_SIZE, CLONE_VM | CLONE_VFORK,
                     &a);
     int reaped = -1;
 
     if (pid < 0 && errno == EINVAL) {
         /* User-mode QEMU can fork only with SIGCHLD. It comes while we block it. */
-        take_sigchld = !sigpending(&pending) && !sigismember(&pending, SIGCHLD);
+        take_sigchld = !sigpending(&set) && !sigismember(&set, SIGCHLD);
         pid = clone(attempt_main, xsc_trial_stack + XSC_TRIAL_STACK_SIZE,
                     CLONE_VM | CLONE_VFORK | SIGCHLD, &a);
     }
@@ -120,7 +119,9 @@ int xsc_port_try(void (*fn)(void *), void *arg)
         } while (reaped < 0 && errno == EINTR);
     }
     if (take_sigchld) {
-        sigtimedwait(&sigchld, NULL, &no_time);
+        sigemptyset(&set);
+        sigaddset(&set, SIGCHLD);
+        sigtimedwait(&set, NULL, &no_time);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     xsc_cancel_as(cancel);
@@ -133,6 +134,24 @@ int xsc_port_try(void (*fn)(void *), void *arg)
         return WTERMSIG(status);
     }
     return WEXITSTATUS(status) > EXIT_SIGNAL_BASE ? WEXITSTATUS(status) - EXIT_SIGNAL_BASE : 0;
+}
+
+/* ------------------------------------------------------------------------------ policy ---- */
+
+/* sched_setscheduler(2): the kernel's numbers. Others, of today and to come, are fair. */
+#define POLICY_FIFO 1
+#define POLICY_RR 2
+#define POLICY_DEADLINE 6
+#define RESET_ON_FORK 0x40000000
+
+/* Not by sched_getscheduler(): musl's only fails. A seccomp filter may refuse the call as well. */
+bool xsc_port_must_sleep(void)
+{
+    const int saved = errno;
+    const long policy = syscall(SYS_sched_getscheduler, 0) & ~(long)RESET_ON_FORK;
+
+    errno = saved;
+    return policy < 0 || policy == POLICY_FIFO || policy == POLICY_RR || policy == POLICY_DEADLINE;
 }
 
 /* --------------------------------------------------------------------------- placement ---- */

@@ -41,6 +41,11 @@
  * ticket lock all would have to be woken for one to go on, so there the waiter goes on yielding. Of
  * other processes nothing is known: a ticket's waiter yields every 20 us in any case, which costs
  * about a hundredth of its time, for the owner may have lost this very CPU.
+ *
+ * UNLIKE PRIORITIES. To yield does not help a thread of lower priority where the waiter runs under a
+ * real-time policy. So a loop that yields (a ticket's waiter; the owner that waits for the name of the
+ * next in line) asks, from a millisecond after its first YIELDS yields on, whether it must sleep
+ * instead: core/wait.h.
  */
 #include <xsc/cas.h>
 #include <xsc/lock.h>
@@ -90,11 +95,36 @@ static bool too_many(void)
     return __atomic_load_n(&waiters, __ATOMIC_RELAXED) >= cpus;
 }
 
+/* What a thread that has to wait for another to run has done for it. */
+struct aside {
+    uint32_t yields;
+    uint64_t start_ns; /* when they had not helped */
+    struct xsc_giving_way way;
+};
+
+/* Lets another thread run: one of its own priority at first, then any. */
+static void step_aside(struct aside *a)
+{
+    uint64_t nap_ns = 0;
+
+    if (a->yields++ >= YIELDS) {
+        const uint64_t now_ns = xsc_port_now_ns();
+
+        a->start_ns = a->start_ns ? a->start_ns : now_ns;
+        nap_ns = xsc_nap_due(&a->way, now_ns - a->start_ns);
+    }
+    if (nap_ns) {
+        xsc_port_nap(nap_ns);
+    } else {
+        xsc_port_yield();
+    }
+}
+
 static void wait_for_turn(const struct xsc_watch *w, bool parks)
 {
     struct xsc_watching how = {.asked = xsc_set_up_by_environment, .n = 1};
+    struct aside aside = {0};
     uint64_t spun_ns;
-    uint32_t yields = 0;
     bool met = false;
 
     if (!too_many() && xsc_core_spin(&xsc_library, w, &spun_ns)) {
@@ -103,17 +133,16 @@ static void wait_for_turn(const struct xsc_watch *w, bool parks)
     (void)xsc_library_ready();
     __atomic_add_fetch(&waiters, 1, __ATOMIC_RELAXED);
     while (!met) {
-        if (too_many() && !(parks && yields == YIELDS)) {
-            xsc_port_yield();
+        if (too_many() && !(parks && aside.yields >= YIELDS)) {
+            step_aside(&aside);
             met = xsc_watch_met(w);
-            yields++;
         } else if (parks) {
             met = !xsc_park_slow(w, XSC_FOREVER);
         } else {
             met = xsc_core_watch(&xsc_library, w, LOOK_AGAIN_NS, &how) == XSC_MET;
             how.again = true;
             if (!met) {
-                xsc_port_yield();
+                step_aside(&aside);
             }
         }
     }
@@ -132,12 +161,13 @@ void xsc_ticket_lock_slow(struct xsc_ticket *t, uint16_t mine)
 static struct xsc_queue_node *next_of(const struct xsc_queue_node *node)
 {
     struct xsc_queue_node *next;
+    struct aside aside = {0};
 
     for (uint32_t looks = 1; !(next = __atomic_load_n(&node->next, __ATOMIC_ACQUIRE)); looks++) {
         if (looks % YIELDS) {
             xsc_arch_relax();
         } else {
-            xsc_port_yield();
+            step_aside(&aside);
         }
     }
     return next;

@@ -5,6 +5,8 @@
  * system starts from here: see core/port.h for what each function promises.
  */
 #include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -30,6 +32,18 @@ int xsc_port_try(void (*fn)(void *), void *arg)
     (void)fn;
     (void)arg;
     return -1;
+}
+
+bool xsc_port_must_sleep(void)
+{
+#if defined(_POSIX_PRIORITY_SCHEDULING) && _POSIX_PRIORITY_SCHEDULING > 0
+    const int saved = errno, policy = sched_getscheduler(0);
+
+    errno = saved;
+    return policy < 0 || policy == SCHED_FIFO || policy == SCHED_RR;
+#else
+    return true;
+#endif
 }
 
 unsigned xsc_peer_cpus(void)

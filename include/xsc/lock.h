@@ -22,6 +22,13 @@
  *     queue     first come, first served, and each waiter watches a line of its own, so that an
  *               unlock disturbs one CPU and not all. Waiters leave the CPU when waiting lasts.
  *
+ * PRIORITIES. None is inherited: while a thread of low priority has a lock, threads between it and a
+ * waiter may keep it from its CPU. But no waiter does that itself. The mutex's and the queue
+ * lock's sleep; the ticket lock's yield, which helps equals only, and under a real-time policy
+ * (SCHED_FIFO, SCHED_RR, SCHED_DEADLINE) nap after some two milliseconds, for a sixteenth of the
+ * wait so far and a millisecond at most, so that an owner of lower priority on the same CPU goes
+ * on. Such a waiter notices its turn so much later.
+ *
  * WHAT IS PROMISED
  *
  * - All zeroes is an unlocked lock. There is nothing to initialise and nothing to destroy.
@@ -37,7 +44,7 @@
  *   ticket lock. Threads of one process only. Not to be copied or moved while in use.
  * - No allocation; errno is left alone; not cancellation points. Not for signal handlers, but for
  *   trylock and the unlock that goes with it. Usable in a forked child if it was
- *   not held at the fork by another thread.
+ *   not held at the fork by another thread. Stack: as said in xsc/wait.h.
  *
  * WHAT IT COSTS. A lock that nobody contends for: one atomic operation to lock. To unlock: a mutex,
  * two loads and a store; a queue lock, a store and a load; no atomic operation, where the process

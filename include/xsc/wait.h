@@ -40,6 +40,15 @@
  * - Thread-safe, and safe in a signal handler, also one that interrupted a wait.
  *   No allocation, no lock held while waiting. errno is left alone. Not a
  *   cancellation point. Usable after fork() in the child, without exec.
+ * - Stack. At most 3 KiB of the caller's for any function of this library: that is what the first
+ *   wait of a process may take, in which it tries the mechanisms, and one in 10 s, in which it
+ *   looks whether they still do what they should. Any other call takes 1.5 KiB, those that read
+ *   statistics or probe excepted. So on x86-64, arm64 and RISC-V, as built by default. In a signal
+ *   handler the kernel's frame comes on top, getauxval(AT_MINSIGSTKSZ) at most, some 1 to 4 KiB as
+ *   a rule: an alternate stack of 8 KiB is enough where it is below 5 KiB. What the library cannot
+ *   help: where the program is linked for lazy binding, the dynamic linker takes some 3 KiB more
+ *   at the program's first call of each function. Link with -z now, or make such a call before a
+ *   handler does.
  * - The word may be any naturally aligned 1, 2, 4 or 8 bytes of ordinary (write-back
  *   cacheable) memory. Uncached memory works too, looked at once a slice.
  * - Every waiter burns its CPU while it watches (UMWAIT and friends burn it in a
@@ -47,6 +56,12 @@
  *   sixteenth of what it has lasted and a millisecond at most: so much later, and the OS's
  *   timer slack, is its store seen. XSC_PREFER=latency in the environment forbids that.
  *   Where waits are long and the writer can help, xsc/park.h is better.
+ * - Priorities. A waiter under a real-time policy (SCHED_FIFO, SCHED_RR, SCHED_DEADLINE) keeps a
+ *   writer of lower priority off its CPU until it sleeps. So such a waiter naps as above after a
+ *   millisecond, also with XSC_PREFER=latency, and so does every wait of this library that does
+ *   not sleep sooner: the writer has a third of the CPU or more from then on. Which policy it is,
+ *   is asked of the kernel after 1, 2, 4, ... ms of a wait: one system call each. A program that
+ *   makes shorter waits in a loop never comes to that, and has to sleep itself.
  */
 #ifndef XSC_WAIT_H
 #define XSC_WAIT_H

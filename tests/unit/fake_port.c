@@ -272,6 +272,9 @@ void xsc_port_nap(uint64_t ns)
     fake.naps++;
     fake.longest_nap = ns > fake.longest_nap ? ns : fake.longest_nap;
     fake_advance(ns + fake.nap_over_ns);
+    if (fake.on_nap) {
+        fake.on_nap();
+    }
 }
 
 void xsc_port_say(const char *line)
@@ -290,6 +293,12 @@ uint32_t xsc_port_slot_hint(void)
 bool xsc_port_may_judge(void)
 {
     return !fake.waits_only;
+}
+
+bool xsc_port_must_sleep(void)
+{
+    fake.policy_asks++;
+    return fake.must_sleep;
 }
 
 uint64_t xsc_port_process(void)

@@ -37,6 +37,8 @@ struct fake_port {
     uint32_t hint;
     uint64_t process;
     bool waits_only;          /* xsc_port_may_judge() says no */
+    bool must_sleep;          /* xsc_port_must_sleep() says yes */
+    void (*on_nap)(void);     /* called by xsc_port_nap(): lower threads run now */
     void (*on_process)(void); /* called by xsc_port_process(): just before a lock is tried */
 
     int try_result; /* of xsc_port_try(); only 0 runs the function */
@@ -47,7 +49,7 @@ struct fake_port {
     uint32_t peer_serves;     /* so many requests, then it never gets a CPU again */
 
     /* What was done to it. */
-    unsigned clock_reads, counter_reads, yields, naps, tries, says;
+    unsigned clock_reads, counter_reads, yields, naps, tries, says, policy_asks;
     unsigned peer_starts, peer_stops, peer_wakes;
     uint64_t longest_nap;
     char line[FAKE_LINES][320];

@@ -368,6 +368,48 @@ static void a_ticket_yields_where_there_are_none(void **state)
     assert_int_equal(waiters, 1);
 }
 
+/* ------------------------------------------------------------------- unlike priorities ---- */
+
+/* The owner is kept from running until the waiter sleeps. Its section takes three naps. */
+static void ticket_owner_runs(void)
+{
+    if (fake.naps == 3) {
+        xsc_ticket_unlock(&ticket);
+    }
+}
+
+static void a_ticket_sleeps_where_yielding_does_not_help(void **state)
+{
+    for (unsigned crowd = 0; crowd < 2; crowd++) {
+        fresh(state);
+        waiters = crowd;
+        fake.yield_ns = 1000;
+        fake.must_sleep = true;
+        fake.on_nap = ticket_owner_runs;
+        fake_call_at(fake.now + 950 * MS, unlock_the_ticket, NULL); /* the kernel throttles us */
+        xsc_ticket_lock(&ticket);
+        const uint64_t start = fake.now;
+
+        xsc_ticket_lock(&ticket);
+        assert_int_equal(fake.naps, 3);
+        assert_int_equal(fake.policy_asks, 1);
+        assert_in_range(fake.longest_nap, MS / 16, MS / 8);
+        assert_in_range(fake.yields, YIELDS, crowd ? YIELDS + 1001 : YIELDS + 51);
+        assert_in_range(fake.now - start, MS, 3 * MS);
+        assert_int_equal(waiters, crowd);
+    }
+}
+
+static void a_ticket_among_equals_goes_on_yielding(void **state)
+{
+    (void)state;
+    xsc_ticket_lock(&ticket);
+    fake_call_at(fake.now + 30 * MS, unlock_the_ticket, NULL);
+    xsc_ticket_lock(&ticket);
+    assert_int_equal(fake.naps, 0);
+    assert_in_range(fake.policy_asks, 4, 5); /* at 1, 2, 4, 8 and 16 ms from its 32nd yield */
+}
+
 static void unlock_the_queue(void)
 {
     xsc_queue_unlock(&queue, &node[0]);
@@ -462,6 +504,41 @@ static void who_takes_it_waits_for_the_name_of_the_next(void **state)
     assert_true(fake.yields > 0);
 }
 
+/* The one behind has put itself last, and lost its CPU to us, before it told its name. */
+static void next_runs(void)
+{
+    if (fake.naps == 3) {
+        node[1].next = &node[2];
+    }
+}
+
+static void next_runs_late(void *arg)
+{
+    (void)arg;
+    node[1].next = &node[2];
+}
+
+static void behind(void)
+{
+    queue.word = (uintptr_t)&node[2] | (queue.word & XSC_QUEUE_HELD);
+    unlock_the_queue();
+    os.in_sleep = never;
+}
+
+static void the_name_of_the_next_is_slept_for(void **state)
+{
+    (void)state;
+    xsc_queue_lock(&queue, &node[0]);
+    os.in_sleep = behind;
+    fake.must_sleep = true;
+    fake.on_nap = next_runs;
+    fake_call_at(fake.now + 950 * MS, next_runs_late, NULL); /* the kernel throttles us */
+    xsc_queue_lock(&queue, &node[1]);
+    assert_int_equal(node[2].turn, 1);
+    assert_int_equal(fake.naps, 3);
+    assert_int_equal(fake.policy_asks, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -481,10 +558,13 @@ int main(void)
         FRESH(tickets_wrap),
         FRESH(a_ticket_watches_where_there_are_cpus),
         FRESH(a_ticket_yields_where_there_are_none),
+        FRESH(a_ticket_sleeps_where_yielding_does_not_help),
+        FRESH(a_ticket_among_equals_goes_on_yielding),
         FRESH(a_queue_parks_and_is_woken),
         FRESH(a_turn_is_waited_for_before_the_lock),
         FRESH(free_after_all),
         FRESH(who_takes_it_waits_for_the_name_of_the_next),
+        FRESH(the_name_of_the_next_is_slept_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,7 +294,7 @@ static void state_is_small(void **state)
 {
     (void)state;
     assert_true(sizeof(struct xsc_policy) <= 1400);
-    assert_true(sizeof(struct xsc_policy_scratch) <= 6144);
+    assert_true(sizeof(struct xsc_policy_scratch) <= 6656);
 }
 
 int main(void)

@@ -147,6 +147,101 @@ static void who_prefers_latency_or_leaves_the_cpu_does_not_nap(void **state)
     assert_int_equal(fake.naps, 0);
 }
 
+/* ------------------------------------------------------------------- unlike priorities ---- */
+
+/* A writer that this thread keeps from running until it sleeps: it stores in the third nap. */
+static void writer_runs(void)
+{
+    if (fake.naps == 3) {
+        word = 7;
+    }
+}
+
+static void rescue(void *arg)
+{
+    (void)arg;
+    word = 9;
+}
+
+/* The writer is of lower priority. In a second the kernel throttles us, and it runs: too late. */
+static void keep_the_writer_from_running(void)
+{
+    setup(NULL);
+    fake.must_sleep = true;
+    fake.on_nap = writer_runs;
+    fake_call_at(fake.now + 950 * MS, rescue, NULL);
+}
+
+static void who_keeps_the_writer_from_running_naps(void **state)
+{
+    static uint32_t other;
+    const struct xsc_watch w[2] = {changes(&other), changes(&word)};
+    uint32_t which = 9;
+
+    (void)state;
+    keep_the_writer_from_running();
+    assert_int_equal(wait(XSC_FOREVER), XSC_MET);
+    assert_int_equal(word, 7);
+    assert_int_equal(fake.naps, 3);
+    assert_int_equal(fake.policy_asks, 1);
+
+    keep_the_writer_from_running();
+    assert_int_equal(xsc_core_wait_any(&e, w, 2, XSC_FOREVER, asked, &which), XSC_MET);
+    assert_int_equal(which, 1);
+    assert_int_equal(word, 7);
+
+    /* The watch of a park, which its plan bounds, but not to less than that. */
+    keep_the_writer_from_running();
+    struct xsc_watching how = {.asked = asked, .n = 1};
+
+    assert_int_equal(xsc_core_watch(&e, &w[1], 20 * MS, &how), XSC_MET);
+    assert_int_equal(word, 7);
+
+    /* Nothing chosen yet: the thread that chooses may be the one that is kept from running. */
+    keep_the_writer_from_running();
+    e.chosen = 0;
+    e.manager = fake.process;
+    assert_int_equal(wait(XSC_FOREVER), XSC_MET);
+    assert_int_equal(word, 7);
+}
+
+static void the_policy_is_asked_for_late_and_seldom(void **state)
+{
+    (void)state;
+    fake.must_sleep = true;
+    assert_int_equal(wait(MS - 100 * US), XSC_TIMED_OUT);
+    assert_int_equal(fake.policy_asks, 0); /* a hand-over makes no system call */
+    assert_int_equal(fake.naps, 0);
+
+    setup(NULL); /* asked for at 1, 2, 4, 8, 16 and 32 ms, or a slice later */
+    assert_int_equal(wait(60 * MS), XSC_TIMED_OUT);
+    assert_in_range(fake.policy_asks, 5, 6);
+    assert_int_equal(fake.naps, 0);
+
+    setup(NULL); /* who naps in any case is not asked */
+    e.naps = 1;
+    assert_int_equal(wait(60 * MS), XSC_TIMED_OUT);
+    assert_int_equal(fake.policy_asks, 0);
+    assert_true(fake.naps > 0);
+}
+
+static void policy_changes(void *arg)
+{
+    (void)arg;
+    fake.must_sleep = true;
+}
+
+static void the_policy_may_change_in_a_wait(void **state)
+{
+    (void)state;
+    keep_the_writer_from_running();
+    fake.must_sleep = false;
+    fake_call_at(fake.now + 10 * MS, policy_changes, NULL);
+    assert_int_equal(wait(XSC_FOREVER), XSC_MET);
+    assert_int_equal(word, 7);
+    assert_in_range(fake.policy_asks, 5, 6);
+}
+
 static void any_of_several_naps_too(void **state)
 {
     uint32_t other = 0, which;
@@ -431,6 +526,9 @@ int main(void)
         cmocka_unit_test_setup(a_nap_is_no_reason_to_be_early_or_blind, setup),
         cmocka_unit_test_setup(who_prefers_latency_or_leaves_the_cpu_does_not_nap, setup),
         cmocka_unit_test_setup(any_of_several_naps_too, setup),
+        cmocka_unit_test_setup(who_keeps_the_writer_from_running_naps, setup),
+        cmocka_unit_test_setup(the_policy_is_asked_for_late_and_seldom, setup),
+        cmocka_unit_test_setup(the_policy_may_change_in_a_wait, setup),
         cmocka_unit_test_setup(met_in_the_first_slice, setup),
         cmocka_unit_test_setup(met_in_a_later_slice, setup),
         cmocka_unit_test_setup(min_max_and_sum_are_of_all_waits, setup),
