@@ -177,11 +177,15 @@ static void account(struct xsc_slot *slot, uint64_t ns, bool deep, bool met)
     xsc_hist_add(&slot->waits, ns);
 }
 
-/* How long to nap in a wait that has lasted ns and has left_ns to go; 0: not at all. */
-static uint64_t nap_of(const struct watcher *by, const struct xsc_watching *how, uint64_t ns,
-                       uint64_t left_ns)
+/*
+ * How long to nap in a wait that has lasted ns and has left_ns to go; 0: not at all. e->naps is read
+ * here, after the choice that sets it: a process's first long wait is the one that chooses.
+ */
+static uint64_t nap_of(const struct xsc_engine *e, const struct watcher *by,
+                       const struct xsc_watching *how, uint64_t ns, uint64_t left_ns)
 {
-    if (!how->naps || ns < NAP_AFTER_NS || by->mech->traits & XSC_LEAVES_CPU) {
+    if (!how->naps || ns < NAP_AFTER_NS || by->mech->traits & XSC_LEAVES_CPU ||
+        !__atomic_load_n(&e->naps, __ATOMIC_RELAXED)) {
         return 0;
     }
     const uint64_t nap = ns / NAP_PART < NAP_MAX_NS ? ns / NAP_PART : NAP_MAX_NS;
@@ -226,7 +230,8 @@ static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_wat
         if (deadline_ns != XSC_FOREVER) {
             now_ns = xsc_port_now_ns();
         }
-        const uint64_t nap = nap_of(&by, how, ns, deadline_ns > now_ns ? deadline_ns - now_ns : 0);
+        const uint64_t nap = nap_of(e, &by, how, ns,
+                                    deadline_ns > now_ns ? deadline_ns - now_ns : 0);
 
         if (nap) {
             xsc_port_nap(nap);
@@ -295,15 +300,10 @@ enum xsc_end xsc_core_watch(struct xsc_engine *e, const struct xsc_watch *w, uin
     return end;
 }
 
-static bool may_nap(const struct xsc_engine *e)
-{
-    return __atomic_load_n(&e->naps, __ATOMIC_RELAXED);
-}
-
 enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint64_t timeout_ns,
                            const char *(*asked)(void))
 {
-    struct xsc_watching how = {.asked = asked, .n = 1, .naps = may_nap(e)};
+    struct xsc_watching how = {.asked = asked, .n = 1, .naps = true};
     uint64_t spun_ns = 0;
 
     if (xsc_watch_met(w)) {
@@ -324,7 +324,7 @@ enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint
 enum xsc_end xsc_core_wait_any(struct xsc_engine *e, const struct xsc_watch *w, uint32_t n,
                                uint64_t timeout_ns, const char *(*asked)(void), uint32_t *which)
 {
-    struct xsc_watching how = {.asked = asked, .n = n, .naps = may_nap(e)};
+    struct xsc_watching how = {.asked = asked, .n = n, .naps = true};
 
     if (n == 1) {
         *which = 0;

@@ -147,6 +147,32 @@ static void who_prefers_latency_or_leaves_the_cpu_does_not_nap(void **state)
     assert_int_equal(fake.naps, 0);
 }
 
+/* What a process's first wait goes by is set while that wait chooses: naps are among it. */
+static const char *asked_that_naps(void)
+{
+    e.naps = 1;
+    return NULL;
+}
+
+static void a_first_wait_naps_too(void **state)
+{
+    uint32_t other = 0, which;
+    const struct xsc_watch w[] = {changes(&word), changes(&other)};
+
+    (void)state;
+    for (int any = 0; any < 2; any++) {
+        setup(NULL);
+        e.chosen = 0;
+        fake_store_at(fake.now + 20 * MS, &word, 4, 7);
+        assert_int_equal(any ? xsc_core_wait_any(&e, w, 2, XSC_FOREVER, asked_that_naps, &which)
+                             : xsc_core_wait(&e, w, XSC_FOREVER, asked_that_naps),
+                         XSC_MET);
+        assert_int_not_equal(e.chosen, 0);
+        assert_true(fake.naps > 0);
+        word = 0;
+    }
+}
+
 static void any_of_several_naps_too(void **state)
 {
     uint32_t other = 0, which;
@@ -431,6 +457,7 @@ int main(void)
         cmocka_unit_test_setup(a_nap_is_no_reason_to_be_early_or_blind, setup),
         cmocka_unit_test_setup(who_prefers_latency_or_leaves_the_cpu_does_not_nap, setup),
         cmocka_unit_test_setup(any_of_several_naps_too, setup),
+        cmocka_unit_test_setup(a_first_wait_naps_too, setup),
         cmocka_unit_test_setup(met_in_the_first_slice, setup),
         cmocka_unit_test_setup(met_in_a_later_slice, setup),
         cmocka_unit_test_setup(min_max_and_sum_are_of_all_waits, setup),
