@@ -126,4 +126,44 @@ static inline uint64_t xsc_cost_of(const struct xsc_costs *c, const struct xsc_p
     return spent + 10 * (parked - ended) + xsc_cost_park(c, ns - parked);
 }
 
+/*
+ * UNMET. A wait may end without its event: it timed out, or came back for another reason. Then nothing
+ * was noticed late, so all it has cost is CPU time, and so it would have been under any other plan.
+ */
+
+/* A park that has lasted ns when the wait ends, unmet. */
+static inline uint64_t xsc_unmet_park(const struct xsc_costs *c, uint64_t ns)
+{
+    if (!c->doze_ns) {
+        return 10 * (uint64_t)c->park_cpu_ns;
+    }
+    const uint64_t period = xsc_doze_period(c), nap = 10 * (uint64_t)c->nap_cpu_ns;
+
+    return ns / period * nap + ns % period * nap / period + nap / 2;
+}
+
+/* xsc_cost_of() for a wait that ended after ns, unmet. A nap that would have outlasted it is a park. */
+static inline uint64_t xsc_unmet_cost_of(const struct xsc_costs *c, const struct xsc_plan *p,
+                                         uint64_t ns, uint64_t late)
+{
+    if (ns <= p->watch_ns) {
+        return 10 * ns;
+    }
+    if (p->nap_ns >= ns) {
+        return 10 * p->watch_ns + xsc_unmet_park(c, ns - p->watch_ns);
+    }
+    const uint64_t ended = p->nap_ns + late;
+    const uint64_t spent = 10 * (p->watch_ns + c->nap_cpu_ns);
+
+    if (ns <= ended) {
+        return spent;
+    }
+    if (ns <= p->until_ns) {
+        return spent + 10 * (ns - ended);
+    }
+    const uint64_t parked = p->until_ns > ended ? p->until_ns : ended;
+
+    return spent + 10 * (parked - ended) + xsc_unmet_park(c, ns - parked);
+}
+
 #endif /* XSC_CORE_COSTS_H */

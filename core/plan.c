@@ -49,10 +49,11 @@ static void points_prior(struct xsc_points *p)
 
     at[n] = 0;
     weight[n++] = 0;
-    for (uint32_t bit = 8; bit < 32; bit++) {
+    for (uint32_t bit = XSC_PRIOR_FIRST; bit < XSC_PRIOR_END; bit++) {
         const uint32_t code = xsc_code_below(1ull << bit);
 
-        if (n == bit - 7 && code >= soonest) { /* not in yet, and its place is here */
+        if (n == bit - XSC_PRIOR_FIRST + 1 &&
+            code >= soonest) { /* not in yet, and its place is here */
             at[n] = soonest;
             weight[n++] = 0;
         }

@@ -16,16 +16,17 @@
  * after each. What ended in the tight spin leaves no record: no plan could
  * have been better.
  *
- * WHAT A RECORD SAYS. The time from the start to the event. For who watched that is when it
- * noticed; for who slept it is the stamp that its waker made, or (a waker in another process, a word
- * that shares its stamp) the time it ran again less what waking takes. For who dozed it is the middle of
- * the nap.
+ * WHAT A RECORD SAYS. The time from the start to the event. If the thread was watching, the time at
+ * which it saw the store; if it slept, its waker's stamp, or (a waker in another process, a word that
+ * shares its stamp) the time it ran again less what waking takes. If it dozed: between which two looks
+ * the store came. If the wait timed out, or the sleep ended for another reason than the event: that it
+ * had not come by then.
  *
- * STARVED. Back from a watch much later than the plan's end, with the event there: it had lost its
- * CPU, which is the sign that watching keeps somebody else from running. Or watched for nothing,
- * slept, and woken at once by a thread on the CPU that had just become free: it had been ready to
- * run, and we were in its way. Who came later is no evidence: had we watched on, it might have run
- * elsewhere, and came to this CPU because we had left it.
+ * STARVED. Back from a watch much later than its end: it had lost its CPU, with or without the event
+ * there, which is the sign of more runnable threads than CPUs, of which watching keeps one from running.
+ * Or watched without success, slept, and woken at once by a thread on the CPU that had just become
+ * free: it had been ready to run, and we were occupying its CPU. A later wake proves nothing: had we
+ * watched on, the waker might have run elsewhere, and came to this CPU because we had left it.
  *
  * CROWDED. One CPU; or more threads of this process watching than there are CPUs. Whoever is to
  * wake us needs one, so we leave ours at once. A child forked meanwhile inherits the count of its
@@ -79,6 +80,8 @@ struct stay {
     uint64_t start_ns, deadline_ns;
     bool watched, slept;
     bool in_the_way; /* the waker ran as soon as we had left it our CPU */
+    bool lost_cpu;   /* while it watched */
+    struct xsc_outcome was;
 };
 
 static uint32_t watching; /* threads, now */
@@ -103,6 +106,7 @@ static bool watch_until(struct stay *s, uint64_t from_ns, uint64_t end_ns, uint6
     __atomic_sub_fetch(&watching, 1, __ATOMIC_RELAXED);
     s->watched = true;
     *ns = from_ns + how.took_ns;
+    s->lost_cpu |= *ns > end_ns + STARVED_NS;
     return met;
 }
 
@@ -156,7 +160,9 @@ static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
         return false;
     }
     if (!s->sleep) {
-        *ns = dozed_ns + (now_ns - dozed_ns) / 2 - s->start_ns;
+        s->was.within = true;
+        s->was.after_ns = dozed_ns - s->start_ns;
+        *ns = now_ns - s->start_ns;
         return true;
     }
     if (stamp >= asleep_ns && stamp <= now_ns) {
@@ -164,6 +170,11 @@ static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
         s->in_the_way = s->site.plan.watch_ns && stamp - asleep_ns < READY_NS && here >= 0 &&
                         __atomic_load_n(&woken[b].cpu, __ATOMIC_RELAXED) == here;
         *ns = stamp - s->start_ns;
+        return true;
+    }
+    s->was.unmet = !xsc_watch_met(s->watch); /* an event's waiter is to look for itself */
+    if (s->was.unmet) {
+        *ns = now_ns - s->start_ns;
         return true;
     }
     xsc_costs_read(&costs);
@@ -230,21 +241,31 @@ static void count_sleep(bool watched, bool met)
 }
 
 /* In a crowd: nothing is watched, and nothing learned but that by the watches now and then. */
-static int sleep_at_once(struct stay *s, uint64_t timeout_ns)
+static int sleep_at_once(struct stay *s, uint64_t until_ns)
 {
-    uint64_t until_ns = XSC_FOREVER;
-
-    if (timeout_ns != XSC_FOREVER) {
-        const uint64_t now_ns = xsc_port_now_ns();
-
-        until_ns = timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns : XSC_FOREVER;
-    }
     uint64_t dozed_ns;
     const bool met = s->sleep ? s->sleep(s->arg, until_ns)
                               : doze(s->watch, false, until_ns, &dozed_ns);
 
     count_sleep(false, met);
     return met ? 0 : -ETIMEDOUT;
+}
+
+static uint64_t end_of_timeout(uint64_t timeout_ns)
+{
+    const uint64_t now_ns = timeout_ns == XSC_FOREVER ? 0 : xsc_port_now_ns();
+
+    return timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns : XSC_FOREVER;
+}
+
+/* A process's first wait: before the choice it is not known how many CPUs there are. */
+static bool crowded_after_all(void)
+{
+    if (__atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE)) {
+        return false;
+    }
+    xsc_engine_choose(&xsc_library, xsc_asked_by_environment());
+    return crowded();
 }
 
 int xsc_watch_then(const struct xsc_watch *w, struct xsc_site *own, uint64_t timeout_ns,
@@ -259,9 +280,9 @@ int xsc_watch_then(const struct xsc_watch *w, struct xsc_site *own, uint64_t tim
     if (!timeout_ns) {
         return -ETIMEDOUT;
     }
-    s.site = xsc_stay_begin(w->word, own, sleep ? 0 : DOZE_NS, crowded());
+    s.site = xsc_stay_begin(w->word, own, sleep ? 0 : DOZE_NS, timeout_ns, crowded());
     if (s.site.plan.crowded) {
-        return sleep_at_once(&s, timeout_ns);
+        return sleep_at_once(&s, end_of_timeout(timeout_ns));
     }
     if (s.site.plan.watch_ns >= SPIN_NS && timeout_ns >= SPIN_TIMEOUT_NS &&
         xsc_core_spin(&xsc_library, w, &spun_ns)) {
@@ -271,15 +292,19 @@ int xsc_watch_then(const struct xsc_watch *w, struct xsc_site *own, uint64_t tim
 
     s.start_ns = now_ns - spun_ns;
     s.deadline_ns = timeout_ns < XSC_FOREVER - now_ns ? s.start_ns + timeout_ns : XSC_FOREVER;
+    if (crowded_after_all()) {
+        return sleep_at_once(&s, s.deadline_ns);
+    }
     xsc_stay_learn(&s.site);
     const bool met = spend(&s, spun_ns, timeout_ns, &ns);
-    const struct xsc_plan *plan = &s.site.plan;
 
     if (s.slept) {
         count_sleep(s.watched, met);
     }
-    xsc_stay_end(&s.site, ns,
-                 s.in_the_way || (met && !s.slept && ns > plan->watch_ns + STARVED_NS));
+    s.was.ns = ns;
+    s.was.unmet |= !met;
+    s.was.starved = s.in_the_way || s.lost_cpu;
+    xsc_stay_end(&s.site, &s.was);
     return met ? 0 : -ETIMEDOUT;
 }
 
