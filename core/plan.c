@@ -248,6 +248,8 @@ struct xsc_short_plan xsc_points_plan(struct xsc_points *p)
         plan.nap = xsc_code_near(point(p, best.nap) - p->lead);
         if (best.until != best.nap) {
             plan.until = xsc_code_above(past(p, best.until));
+        } else if (p->c->doze_ns) { /* back before the event, which is near: a whole doze is dear */
+            plan.until = xsc_code_above(past(p, best.nap) + p->c->nap_jitter_ns / 2);
         }
         if (plan.watch > plan.nap) {
             plan.watch = plan.nap;

@@ -322,16 +322,18 @@ static uint64_t longer_than(const struct xsc_policy *s, uint64_t ns)
 }
 
 /*
- * A wait between two looks: three of four times one of those known, else any in between, so that what
- * is taken to be known only for want of better is given up.
+ * A wait between two looks: one of those known there, in turn, and every 4th time any in between, so that
+ * what is taken to be known only for want of better is given up; every 16th where the looks are so
+ * near to each other that it matters little.
  */
 static uint64_t one_within(const struct xsc_policy *s, uint64_t after, uint64_t most)
 {
     const uint32_t low = xsc_code_near(after), high = xsc_code_near(most);
+    const uint32_t any = most - after > most / 8 ? 4 : 16;
     uint32_t found = high;
     const uint64_t known = weight_of(s, low, high, UINT64_MAX, &found);
 
-    if (!known || s->waits % 4 == 0) {
+    if (!known || s->waits % any == 0) {
         return after + 1 + in_turn(s, most - after);
     }
     weight_of(s, low, high, in_turn(s, known), &found);
@@ -364,6 +366,28 @@ static void judge_brief(struct xsc_policy *s, const struct xsc_costs *c, uint64_
                 s->brief / (1 << FORGET_SHIFT);
 }
 
+/*
+ * What an adviser's plan would have cost. Dozing is charged its mean, or nap by nap where that is more:
+ * events that are always met late make it dear; if they are met early, a nap that is aimed at them
+ * is cheaper still, and to doze would spend what the accounts must have saved for that.
+ */
+static uint64_t judged(const struct xsc_costs *c, const struct xsc_plan *p, uint64_t ns, bool unmet)
+{
+    const uint64_t late = (uint64_t)c->nap_latency_ns + c->nap_jitter_ns / 2;
+    const uint64_t cost = cost_of(c, p, ns, unmet, late);
+    uint64_t parks_at = p->watch_ns;
+
+    if (p->nap_ns != XSC_NEVER) {
+        parks_at = p->until_ns > p->nap_ns + late ? p->until_ns : p->nap_ns + late;
+    }
+    if (!c->doze_ns || unmet || ns <= parks_at) {
+        return cost;
+    }
+    const uint64_t mean = xsc_cost_park(c, ns - parks_at), doze = xsc_cost_doze(c, ns - parks_at);
+
+    return doze > mean ? cost - mean + doze : cost;
+}
+
 static void learn(struct xsc_policy *s, const struct xsc_costs *c, const struct xsc_plan *plan,
                   const struct xsc_outcome *was, struct xsc_policy_scratch *scratch)
 {
@@ -373,8 +397,7 @@ static void learn(struct xsc_policy *s, const struct xsc_costs *c, const struct 
     for (enum xsc_adviser a = 0; a < XSC_ADVISERS; a++) {
         const struct xsc_plan p = advice(s, c, a);
 
-        s->cost[a] += cost_of(c, &p, ns, was->unmet, c->nap_latency_ns + c->nap_jitter_ns / 2) -
-                      (s->cost[a] >> FORGET_SHIFT);
+        s->cost[a] += judged(c, &p, ns, was->unmet) - (s->cost[a] >> FORGET_SHIFT);
     }
     judge_brief(s, c, ns, was);
     s->since++;

@@ -49,10 +49,10 @@
 #define SPIN_NS 1000u         /* the tight spin, about */
 #define SPIN_TIMEOUT_NS 4000u /* a timeout this short would notice it */
 #define STARVED_NS 500000u    /* shorter than a time slice, longer than any interrupt */
-#define DOZE_NS 200000u       /* the first nap of a doze; the others a part of the doze so far, */
-#define DOZE_PART 16u
-#define DOZE_MAX_NS 1000000u /* and at most so much */
-#define READY_NS 5000u       /* who wakes us so soon had been ready, but for a CPU */
+#define DOZE_NS 200000u       /* the first nap of a doze; the others: core/costs.h */
+#define LATE_NAP_NS 20000u    /* a nap that would begin this late after its end is none, */
+#define SHORTEST_NAP_NS 200u  /* and the kernel is not asked for less */
+#define READY_NS 5000u        /* who wakes us so soon had been ready, but for a CPU */
 
 /* ------------------------------------------------------------------------- the stamps ---- */
 
@@ -118,8 +118,7 @@ static bool doze(const struct xsc_watch *w, bool nap, uint64_t until_ns, uint64_
     uint64_t now_ns = start_ns;
 
     do {
-        const uint64_t part = (now_ns - start_ns) / DOZE_PART;
-        const uint64_t ns = part < DOZE_NS ? DOZE_NS : part < DOZE_MAX_NS ? part : DOZE_MAX_NS;
+        const uint64_t ns = xsc_doze_nap(DOZE_NS, now_ns - start_ns);
 
         *from_ns = now_ns;
         xsc_sleep(&never, 0, 1, nap || now_ns + ns > until_ns ? until_ns : now_ns + ns, false);
@@ -199,6 +198,17 @@ static bool over(const struct stay *s)
     return s->deadline_ns != XSC_FOREVER && xsc_port_now_ns() >= s->deadline_ns;
 }
 
+/*
+ * A nap that is aimed at the wait's start, as it is for an event due in what coming back from a nap
+ * takes, is due before we get here. It is as good as it was planned if it begins now.
+ */
+static uint64_t nap_end(const struct stay *s, uint64_t ns)
+{
+    const uint64_t aim_ns = s->site.plan.nap_ns;
+
+    return s->start_ns + (aim_ns > ns + SHORTEST_NAP_NS ? aim_ns : ns + SHORTEST_NAP_NS);
+}
+
 static bool spend(struct stay *s, uint64_t spun_ns, uint64_t timeout_ns, uint64_t *ns)
 {
     const struct xsc_plan *plan = &s->site.plan;
@@ -212,8 +222,8 @@ static bool spend(struct stay *s, uint64_t spun_ns, uint64_t timeout_ns, uint64_
             return true;
         }
     }
-    if (naps && *ns < plan->nap_ns) {
-        if (nap_until(s, s->start_ns + plan->nap_ns, ns)) {
+    if (naps) {
+        if (*ns < plan->nap_ns + LATE_NAP_NS && nap_until(s, nap_end(s, *ns), ns)) {
             return true;
         }
         const uint64_t until_ns = plan->until_ns < timeout_ns ? plan->until_ns : timeout_ns;
