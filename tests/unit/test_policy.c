@@ -307,6 +307,19 @@ static void timeouts_teach_to_leave(void **state)
     }
 }
 
+/* One timeout can cost more than twice a park, here 52 us for 13: the next wait parks at once for it. */
+static void what_a_timeout_has_cost_is_earned_back(void **state)
+{
+    const struct xsc_costs c = policy_costs(0, 1);
+    struct xsc_policy site = {0};
+
+    (void)state;
+    learn_unmet(&site, &c, 52000);
+    assert_true(parks_at_once(&site, &c, XSC_NEVER));
+    policy_learn(&site, &c, &(struct xsc_plan){.nap_ns = XSC_NEVER}, 1000, false, &scratch);
+    assert_false(parks_at_once(&site, &c, XSC_NEVER));
+}
+
 /* Not as events at the deadline: nothing is known there, however often. */
 static void a_timeout_is_no_event(void **state)
 {
@@ -474,6 +487,7 @@ int main(void)
         cmocka_unit_test(starved_watches_make_a_crowd),
         cmocka_unit_test(rare_starving_is_no_crowd),
         cmocka_unit_test(timeouts_teach_to_leave),
+        cmocka_unit_test(what_a_timeout_has_cost_is_earned_back),
         cmocka_unit_test(a_timeout_is_no_event),
         cmocka_unit_test(a_timeout_within_the_watch_is_planned_for),
         cmocka_unit_test(naps_end_before_the_timeout),
