@@ -371,8 +371,14 @@ static void a_timeout_within_the_watch_is_planned_for(void **state)
     }
     assert_true(parks_at_once(&site, &c, 20000));
     assert_true(xsc_policy_plan(&site, &c, XSC_NEVER, false).watch_ns >= 25000);
+    assert_true(xsc_policy_plan(&site, &c, 1000000, false).watch_ns >= 25000);
     xsc_policy_costs_changed(&site); /* what was dearer is not known now */
-    assert_false(parks_at_once(&site, &c, 20000));
+    for (unsigned i = 0; i < 2; i++) {
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, 20000, false);
+
+        assert_true(p.watch_ns >= 20000);
+        policy_learn(&site, &c, &p, 25000, false, &scratch);
+    }
 }
 
 /* A nap with a timeout in it is none. */
