@@ -404,11 +404,13 @@ static void naps_end_before_the_timeout(void **state)
 static void unmet_waits_cost_cpu_time(void **state)
 {
     const struct xsc_costs c = policy_costs(0, 2), doze = policy_costs(3, 2);
+    const struct xsc_costs uneven = policy_costs(2, 2);
     const struct xsc_plan p = {20000, 300000, 400000, false}, park = {20000, XSC_NEVER, 0, false};
 
     (void)state;
     assert_int_equal(xsc_unmet_cost_of(&c, &p, 20000, 40000), 200000);
     assert_int_equal(xsc_unmet_cost_of(&c, &p, 250000, 40000), 330000); /* no nap: parked */
+    assert_int_equal(xsc_unmet_cost_of(&uneven, &p, 250000, 40000), 200000 + 99990);
     assert_int_equal(xsc_unmet_cost_of(&c, &p, 320000, 40000), 330000);
     assert_int_equal(xsc_unmet_cost_of(&c, &p, 350000, 40000), 430000);
     assert_int_equal(xsc_unmet_cost_of(&c, &p, 600000, 40000), 330000 + 600000 + 130000);
