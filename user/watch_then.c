@@ -98,7 +98,7 @@ static bool crowded(void)
 /* Until `end_ns` after the start. True: met, and *ns is when. */
 static bool watch_until(struct stay *s, uint64_t from_ns, uint64_t end_ns, uint64_t *ns)
 {
-    struct xsc_watching how = {.asked = xsc_asked_by_environment, .again = s->watched, .n = 1};
+    struct xsc_watching how = {.asked = xsc_set_up_by_environment, .again = s->watched, .n = 1};
 
     __atomic_add_fetch(&watching, 1, __ATOMIC_RELAXED);
     const bool met = xsc_core_watch(&xsc_library, s->watch, end_ns - from_ns, &how) == XSC_MET;
@@ -115,13 +115,15 @@ static bool doze(const struct xsc_watch *w, bool nap, uint64_t until_ns, uint64_
 {
     static const uint32_t never;
     const uint64_t start_ns = xsc_port_now_ns();
-    uint64_t now_ns = start_ns;
+    uint64_t now_ns = start_ns, refused_ns = 0;
 
     do {
         const uint64_t ns = xsc_doze_nap(DOZE_NS, now_ns - start_ns);
 
         *from_ns = now_ns;
-        xsc_sleep(&never, 0, 1, nap || now_ns + ns > until_ns ? until_ns : now_ns + ns, false);
+        const uint64_t end_ns = nap || now_ns + ns > until_ns ? until_ns : now_ns + ns;
+
+        xsc_nap_if_refused(xsc_sleep(&never, 0, 1, end_ns, false), &refused_ns, end_ns);
         now_ns = xsc_port_now_ns();
         if (xsc_watch_met(w)) {
             return true;
@@ -274,7 +276,7 @@ static bool crowded_after_all(void)
     if (__atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE)) {
         return false;
     }
-    xsc_engine_choose(&xsc_library, xsc_asked_by_environment());
+    xsc_engine_choose(&xsc_library, xsc_set_up_by_environment());
     return crowded();
 }
 

@@ -11,12 +11,9 @@
 
 #include "tests/unit/fake_mech.h"
 #include "tests/unit/fake_port.h"
+#include "user/config.c"
 #include "user/costs.c"
-#define get site_get
-#define set site_set
 #include "user/sites.c"
-#undef get
-#undef set
 #include "user/watch_then.c"
 
 #define US 1000u
@@ -27,7 +24,7 @@ struct xsc_engine xsc_library;
 uint32_t xsc_parked[XSC_PARK_BUCKETS];
 extern inline uint32_t xsc_park_bucket(const volatile void *word);
 
-const char *xsc_asked_by_environment(void)
+const char *xsc_set_up_by_environment(void)
 {
     return NULL;
 }
@@ -49,8 +46,8 @@ static const struct machine *machine;
 static uint64_t random_state;
 
 /* The timer is late, and setting it and coming back takes CPU time: the rest is slept. */
-void xsc_sleep(const volatile uint32_t *at, uint32_t expected, uint32_t bits, uint64_t deadline_ns,
-               bool shared)
+enum xsc_slept xsc_sleep(const volatile uint32_t *at, uint32_t expected, uint32_t bits,
+                         uint64_t deadline_ns, bool shared)
 {
     (void)bits;
     (void)shared;
@@ -61,6 +58,7 @@ void xsc_sleep(const volatile uint32_t *at, uint32_t expected, uint32_t bits, ui
 
     fake.lost_ns += asleep > machine->nap_cpu_ns ? asleep - machine->nap_cpu_ns : 0;
     fake_advance(asleep);
+    return XSC_SLEPT_TIMED_OUT;
 }
 
 uint64_t xsc_slack(uint64_t ns)
@@ -93,7 +91,7 @@ static void start(const struct machine *m, const char *prefer)
     memset(&everywhere, 0, sizeof(everywhere));
     memset(&in_force, 0, sizeof(in_force));
     memset(sites, 0, sizeof(sites));
-    changes = learning = failures = told = 0;
+    changes = learning = failures = 0;
     machine = m;
     random_state = 7;
     assert_true(xsc_sites_measure()); /* once a process, not to be charged to one gap */
