@@ -492,8 +492,8 @@ struct xsc_plan xsc_policy_plan(struct xsc_policy *site, const struct xsc_costs 
     if (timeout_ns != XSC_NEVER && p.watch_ns >= timeout_ns && get(&site->brief_leave)) {
         return at_once;
     }
-    if (p.nap_ns >=
-        timeout_ns) { /* it would end the wait, and there is nothing to watch for after it */
+    /* Such a nap would end the wait, and there is nothing to watch for after it. */
+    if (p.nap_ns >= timeout_ns) {
         p.nap_ns = XSC_NEVER;
     }
     return p;
