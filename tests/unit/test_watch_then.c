@@ -221,6 +221,17 @@ static void a_refused_doze_naps(void **state)
     assert_in_range(fake.naps, 500, 1100);
 }
 
+/* For an event due in what coming back takes: past its time already, it is begun, not left out. */
+static void a_nap_aimed_at_the_start_is_begun(void **state)
+{
+    (void)state;
+    os.plan = (struct xsc_plan){0, 0, 60 * US, false};
+    fake_store_at(fake.now + 45 * US, word.u32, 4, 1);
+    assert_int_equal(wait_site(XSC_FOREVER), 0);
+    assert_int_equal(os.sleeps, 1);
+    assert_false(os.was.within);
+}
+
 static void a_doze_ends_at_its_deadline(void **state)
 {
     (void)state;
@@ -401,6 +412,7 @@ int main(void)
         cmocka_unit_test_setup(a_plain_word_is_dozed_for, set_up),
         cmocka_unit_test_setup(dozes_grow_with_the_wait, set_up),
         cmocka_unit_test_setup(a_plain_words_nap_is_one, set_up),
+        cmocka_unit_test_setup(a_nap_aimed_at_the_start_is_begun, set_up),
         cmocka_unit_test_setup(a_doze_ends_at_its_deadline, set_up),
         cmocka_unit_test_setup(a_refused_doze_naps, set_up),
         cmocka_unit_test_setup(back_late_from_a_watch, set_up),
