@@ -126,4 +126,79 @@ static inline uint64_t xsc_cost_of(const struct xsc_costs *c, const struct xsc_p
     return spent + 10 * (parked - ended) + xsc_cost_park(c, ns - parked);
 }
 
+/*
+ * The nap that follows when a doze has lasted ns: a sixteenth of that, and within bounds. The store is
+ * noticed at its end.
+ */
+#define XSC_DOZE_PART 16u
+#define XSC_DOZE_MAX_NS 1000000u
+
+static inline uint64_t xsc_doze_nap(uint32_t doze_ns, uint64_t ns)
+{
+    const uint64_t part = ns / XSC_DOZE_PART;
+
+    return part < doze_ns || doze_ns > XSC_DOZE_MAX_NS ? doze_ns
+           : part < XSC_DOZE_MAX_NS                    ? part
+                                                       : XSC_DOZE_MAX_NS;
+}
+
+/*
+ * Not the mean that xsc_cost_park() charges for a doze, but the cost of one that begins ns before the
+ * event, nap by nap. Where events are regular the same nap meets them, early or late.
+ */
+static inline uint64_t xsc_cost_doze(const struct xsc_costs *c, uint64_t ns)
+{
+    const uint64_t late = (uint64_t)c->nap_latency_ns + c->nap_jitter_ns / 2;
+    uint64_t at = 0, naps = 0;
+
+    do {
+        const uint64_t nap = xsc_doze_nap(c->doze_ns, at) + late;
+        const uint64_t n = nap >= XSC_DOZE_MAX_NS && ns > at ? (ns - at + nap - 1) / nap : 1;
+
+        at += n * nap;
+        naps += n;
+    } while (at < ns);
+    return 10 * naps * c->nap_cpu_ns + (uint64_t)c->weight * (at - ns);
+}
+
+/*
+ * UNMET. A wait may end without its event: it timed out, or came back for another reason. Then nothing
+ * was noticed late, so all it has cost is CPU time, and so it would have been under any other plan.
+ */
+
+/* A park that has lasted ns when the wait ends, unmet. */
+static inline uint64_t xsc_unmet_park(const struct xsc_costs *c, uint64_t ns)
+{
+    if (!c->doze_ns) {
+        return 10 * (uint64_t)c->park_cpu_ns;
+    }
+    const uint64_t period = xsc_doze_period(c), nap = 10 * (uint64_t)c->nap_cpu_ns;
+
+    return ns / period * nap + ns % period * nap / period + nap / 2;
+}
+
+/* xsc_cost_of() for a wait that ended after ns, unmet. A nap that would have outlasted it is a park. */
+static inline uint64_t xsc_unmet_cost_of(const struct xsc_costs *c, const struct xsc_plan *p,
+                                         uint64_t ns, uint64_t late)
+{
+    if (ns <= p->watch_ns) {
+        return 10 * ns;
+    }
+    if (p->nap_ns >= ns) {
+        return 10 * p->watch_ns + xsc_unmet_park(c, ns - p->watch_ns);
+    }
+    const uint64_t ended = p->nap_ns + late;
+    const uint64_t spent = 10 * (p->watch_ns + c->nap_cpu_ns);
+
+    if (ns <= ended) {
+        return spent;
+    }
+    if (ns <= p->until_ns) {
+        return spent + 10 * (ns - ended);
+    }
+    const uint64_t parked = p->until_ns > ended ? p->until_ns : ended;
+
+    return spent + 10 * (parked - ended) + xsc_unmet_park(c, ns - parked);
+}
+
 #endif /* XSC_CORE_COSTS_H */

@@ -49,10 +49,11 @@ static void points_prior(struct xsc_points *p)
 
     at[n] = 0;
     weight[n++] = 0;
-    for (uint32_t bit = 8; bit < 32; bit++) {
+    for (uint32_t bit = XSC_PRIOR_FIRST; bit < XSC_PRIOR_END; bit++) {
         const uint32_t code = xsc_code_below(1ull << bit);
 
-        if (n == bit - 7 && code >= soonest) { /* not in yet, and its place is here */
+        if (n == bit - XSC_PRIOR_FIRST + 1 &&
+            code >= soonest) { /* not in yet, and its place is here */
             at[n] = soonest;
             weight[n++] = 0;
         }
@@ -243,6 +244,8 @@ struct xsc_short_plan xsc_points_plan(struct xsc_points *p)
         plan.nap = xsc_code_near(point(p, best.nap) - p->lead);
         if (best.until != best.nap) {
             plan.until = xsc_code_above(past(p, best.until));
+        } else if (p->c->doze_ns) { /* back before the event, which is near: a whole doze is dear */
+            plan.until = xsc_code_above(past(p, best.nap) + p->c->nap_jitter_ns / 2);
         }
         if (plan.watch > plan.nap) {
             plan.watch = plan.nap;

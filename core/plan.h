@@ -66,6 +66,10 @@ struct xsc_points xsc_points_none(const struct xsc_costs *c, struct xsc_policy_s
 /* Adds n sorted codes; weight NULL: one wait each. 4 XSC_SPREAD_POINTS in all at most. */
 void xsc_points_add(struct xsc_points *p, const uint32_t *at, const uint16_t *weight, uint32_t n);
 
+/* What points_prior() reckons with: one wait of 2^n ns for each n from the first to before the end. */
+#define XSC_PRIOR_FIRST 8u
+#define XSC_PRIOR_END 32u
+
 /* The plan of least mean cost, with a little doubt about the points: see points_prior(). */
 struct xsc_short_plan xsc_points_plan(struct xsc_points *p);
 

@@ -25,23 +25,45 @@
 
 /*
  * account[0] = 2 x the cost of watching every wait so far - paid, account[1] the same with
- * parking. The promise is that neither is ever negative. Watching for as long as a park costs
- * and then parking never lowers either. Any other plan is used only while both accounts
+ * parking. With waits that end by their event neither is ever negative. Watching for as long as a
+ * park costs and then parking never lowers either. Any other plan is used only while both accounts
  * cover the least that one wait under it could add to them.
+ *
+ * A wait that ends unmet costs a park its CPU time alone, A, less than a met one's, P. So it may lower
+ * account[1] by P - A more than was covered, the safe plan's included, and no more: every plan
+ * ends in a park, and what a met wait adds at least is that of a met one which parks last. While
+ * account[1] is negative every wait parks at once, which raises it, at P from account[0] at most. So
+ * account[1] >= A - P and account[0] >= -2 P, whatever comes: docs/policy.md.
  */
-static void add_up(const struct xsc_costs *c, const struct xsc_plan *p, uint64_t ns,
+static uint64_t cost_of(const struct xsc_costs *c, const struct xsc_plan *p, uint64_t ns,
+                        bool unmet, uint64_t late)
+{
+    return unmet ? xsc_unmet_cost_of(c, p, ns, late) : xsc_cost_of(c, p, ns, late);
+}
+
+static uint64_t watch_cost(const struct xsc_costs *c, uint64_t ns, bool unmet)
+{
+    return 10 * ns + (unmet ? 0 : xsc_cost_notice(c));
+}
+
+static uint64_t park_cost(const struct xsc_costs *c, uint64_t ns, bool unmet)
+{
+    return unmet ? xsc_unmet_park(c, ns) : xsc_cost_park(c, ns);
+}
+
+static void add_up(const struct xsc_costs *c, const struct xsc_plan *p, uint64_t ns, bool unmet,
                    int64_t change[2])
 {
-    /* Late or later, whichever is dearer. */
-    const uint64_t one = xsc_cost_of(c, p, ns, c->nap_latency_ns);
+    /* Charge the worse of the earliest and the latest nap end. */
+    const uint64_t one = cost_of(c, p, ns, unmet, c->nap_latency_ns);
     const uint64_t two = p->nap_ns == XSC_NEVER
                              ? one
-                             : xsc_cost_of(c, p, ns,
-                                           (uint64_t)c->nap_latency_ns + c->nap_jitter_ns);
+                             : cost_of(c, p, ns, unmet,
+                                       (uint64_t)c->nap_latency_ns + c->nap_jitter_ns);
     const uint64_t paid = one > two ? one : two;
 
-    change[0] = (int64_t)(2 * (10 * ns + xsc_cost_notice(c))) - (int64_t)paid;
-    change[1] = (int64_t)(2 * xsc_cost_park(c, ns)) - (int64_t)paid;
+    change[0] = (int64_t)(2 * watch_cost(c, ns, unmet)) - (int64_t)paid;
+    change[1] = (int64_t)(2 * park_cost(c, ns, unmet)) - (int64_t)paid;
 }
 
 /*
@@ -60,7 +82,7 @@ static void find_least(const struct xsc_costs *c, struct xsc_learned *l)
     for (uint32_t i = 0; i < 2 * sizeof(turns) / sizeof(turns[0]); i++) {
         int64_t change[2];
 
-        add_up(c, &p, turns[i / 2] + i % 2, change);
+        add_up(c, &p, turns[i / 2] + i % 2, false, change);
         for (int k = 0; k < 2; k++) {
             l->least[k] = change[k] < l->least[k] ? change[k] : l->least[k];
         }
@@ -68,12 +90,12 @@ static void find_least(const struct xsc_costs *c, struct xsc_learned *l)
 }
 
 static void account(struct xsc_policy *s, const struct xsc_costs *c, const struct xsc_plan *plan,
-                    uint64_t ns)
+                    uint64_t ns, bool unmet)
 {
     const int64_t most = (int64_t)xsc_cost_park(c, 0) * ACCOUNT_PARKS;
     int64_t change[2];
 
-    add_up(c, plan, ns, change);
+    add_up(c, plan, ns, unmet, change);
     for (int k = 0; k < 2; k++) {
         const int64_t v = s->account[k] + change[k];
 
@@ -122,7 +144,7 @@ static bool covered(struct xsc_policy *s, const struct xsc_costs *c, enum xsc_ad
     if (a == XSC_AT_ONCE) { /* at worst the event comes right after */
         int64_t change[2];
 
-        add_up(c, &at_once, 1, change);
+        add_up(c, &at_once, 1, false, change);
         return s->account[0] + change[0] >= 0;
     }
     const struct xsc_learned *l = learned_by(s, a);
@@ -142,7 +164,8 @@ static enum xsc_adviser choose(struct xsc_policy *s, const struct xsc_costs *c)
             best = a;
         }
     }
-    return best;
+    /* Only waits that ended unmet do that: see above. */
+    return best == XSC_SAFE && s->account[1] < 0 ? XSC_AT_ONCE : best;
 }
 
 /* --------------------------------------------------------------------------- learning ---- */
@@ -248,19 +271,140 @@ static void remember(struct xsc_policy *s, const struct xsc_costs *c, uint64_t n
     s->last_class = class;
 }
 
-static void learn(struct xsc_policy *s, const struct xsc_costs *c, const struct xsc_plan *plan,
-                  uint64_t ns, struct xsc_policy_scratch *scratch)
+/* ------------------------------------------------------------------ what was not seen ---- */
+
+/* Evenly spread over 0..n-1, a different one each wait: the multiples of the golden ratio. */
+static uint64_t in_turn(const struct xsc_policy *s, uint64_t n)
 {
-    account(s, c, plan, ns);
+    return (uint64_t)(s->waits * 0x9e3779b9u) * n >> 32;
+}
+
+/*
+ * The weight of the points that stand for waits longer than `after` and not than `most`; with
+ * pick below that: the point at which the sum passes pick, in *code.
+ */
+static uint64_t weight_of(const struct xsc_policy *s, uint32_t after, uint32_t most, uint64_t pick,
+                          uint32_t *code)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t k = 0; k < XSC_CLASSES; k++) {
+        const struct xsc_distribution *d = &s->after[k];
+
+        for (uint32_t i = 0; i < d->n && d->at[i] <= most; i++) {
+            if (d->at[i] > after) {
+                if (pick >= sum) {
+                    *code = d->at[i];
+                }
+                sum += d->weight[i];
+            }
+        }
+    }
+    return sum;
+}
+
+/*
+ * A wait that was longer than ns: one of the longer waits that are known, each in turn by its weight,
+ * or of those that points_prior() reckons with, one of each order of magnitude.
+ */
+static uint64_t longer_than(const struct xsc_policy *s, uint64_t ns)
+{
+    const uint32_t code = xsc_code_near(ns), octave = ns ? 64 - (uint32_t)__builtin_clzll(ns) : 0;
+    const uint32_t first = octave < XSC_PRIOR_FIRST ? XSC_PRIOR_FIRST : octave;
+    const uint32_t unknown = first < XSC_PRIOR_END ? XSC_PRIOR_END - first : 1;
+    uint32_t found = code;
+    const uint64_t known = weight_of(s, code, XSC_NO_CODE, UINT64_MAX, &found);
+    const uint64_t pick = in_turn(s, known + unknown);
+
+    if (pick >= known) {
+        return 1ull << (first + (uint32_t)(pick - known));
+    }
+    weight_of(s, code, XSC_NO_CODE, pick, &found);
+    return xsc_code_time(found);
+}
+
+/*
+ * A wait between two looks: one of those known there, in turn, and every 4th time any in between, so that
+ * what is taken to be known only for want of better is given up; every 16th where the looks are so
+ * near to each other that it matters little.
+ */
+static uint64_t one_within(const struct xsc_policy *s, uint64_t after, uint64_t most)
+{
+    const uint32_t low = xsc_code_near(after), high = xsc_code_near(most);
+    const uint32_t any = most - after > most / 8 ? 4 : 16;
+    uint32_t found = high;
+    const uint64_t known = weight_of(s, low, high, UINT64_MAX, &found);
+
+    if (!known || s->waits % any == 0) {
+        return after + 1 + in_turn(s, most - after);
+    }
+    weight_of(s, low, high, in_turn(s, known), &found);
+    return xsc_code_time(found);
+}
+
+static uint64_t length_of(const struct xsc_policy *s, const struct xsc_outcome *was)
+{
+    return was->unmet                                   ? longer_than(s, was->ns)
+           : was->within && was->ns > was->after_ns + 1 ? one_within(s, was->after_ns, was->ns)
+                                                        : was->ns;
+}
+
+/* ------------------------------------------------------------------------ brief waits ---- */
+
+/*
+ * Whose timeout ends within the watch: they never get to the park, so no plan tells what that would
+ * have cost. This sum does.
+ */
+static void judge_brief(struct xsc_policy *s, const struct xsc_costs *c, uint64_t ns,
+                        const struct xsc_outcome *was)
+{
+    const uint32_t now = s->adviser ? s->adviser - 1 : XSC_SAFE;
+
+    if (was->timeout_ns == XSC_NEVER ||
+        advice(s, c, (enum xsc_adviser)now).watch_ns < was->timeout_ns) {
+        return;
+    }
+    s->brief += (int64_t)watch_cost(c, ns, was->unmet) - (int64_t)park_cost(c, ns, was->unmet) -
+                s->brief / (1 << FORGET_SHIFT);
+}
+
+/*
+ * What an adviser's plan would have cost. Dozing is charged its mean, or nap by nap where that is more:
+ * events that are always met late make it dear; if they are met early, a nap that is aimed at them
+ * is cheaper still, and to doze would spend what the accounts must have saved for that.
+ */
+static uint64_t judged(const struct xsc_costs *c, const struct xsc_plan *p, uint64_t ns, bool unmet)
+{
+    const uint64_t late = (uint64_t)c->nap_latency_ns + c->nap_jitter_ns / 2;
+    const uint64_t cost = cost_of(c, p, ns, unmet, late);
+    uint64_t parks_at = p->watch_ns;
+
+    if (p->nap_ns != XSC_NEVER) {
+        parks_at = p->until_ns > p->nap_ns + late ? p->until_ns : p->nap_ns + late;
+    }
+    if (!c->doze_ns || unmet || ns <= parks_at) {
+        return cost;
+    }
+    const uint64_t mean = xsc_cost_park(c, ns - parks_at), doze = xsc_cost_doze(c, ns - parks_at);
+
+    return doze > mean ? cost - mean + doze : cost;
+}
+
+static void learn(struct xsc_policy *s, const struct xsc_costs *c, const struct xsc_plan *plan,
+                  const struct xsc_outcome *was, struct xsc_policy_scratch *scratch)
+{
+    const uint64_t length = length_of(s, was), ns = was->unmet ? was->ns : length;
+
+    account(s, c, plan, ns, was->unmet);
     for (enum xsc_adviser a = 0; a < XSC_ADVISERS; a++) {
         const struct xsc_plan p = advice(s, c, a);
 
-        s->cost[a] += xsc_cost_of(c, &p, ns, c->nap_latency_ns + c->nap_jitter_ns / 2) -
-                      (s->cost[a] >> FORGET_SHIFT);
+        s->cost[a] += judged(c, &p, ns, was->unmet) - (s->cost[a] >> FORGET_SHIFT);
     }
+    judge_brief(s, c, ns, was);
     s->since++;
-    s->spent += xsc_cost_of(c, plan, ns, c->nap_latency_ns);
-    remember(s, c, ns);
+    s->spent += cost_of(c, plan, ns, was->unmet, c->nap_latency_ns);
+    remember(s, c, length);
     compute_due(s, c, scratch);
 }
 
@@ -286,6 +430,7 @@ static void publish(struct xsc_policy *s, const struct xsc_costs *c)
         set(&s->next.nap, l->plan.nap);
         set(&s->next.until, l->plan.until);
     }
+    set(&s->brief_leave, s->brief > 0 && covered(s, c, XSC_AT_ONCE));
     set(&s->adviser, (uint32_t)a + 1);
 }
 
@@ -313,15 +458,9 @@ static void judge_crowd(struct xsc_policy *s, bool starved)
     }
 }
 
-struct xsc_plan xsc_policy_plan(struct xsc_policy *site, const struct xsc_costs *costs,
-                                bool crowded)
+/* What the adviser in force says. */
+static struct xsc_plan advised(struct xsc_policy *site, const struct xsc_costs *costs)
 {
-    if (crowded || taken_as_crowded(site)) {
-        struct xsc_plan p = at_once;
-
-        p.crowded = true;
-        return p;
-    }
     const uint32_t adviser = get(&site->adviser);
 
     if (!adviser || adviser == XSC_SAFE + 1) {
@@ -341,17 +480,41 @@ struct xsc_plan xsc_policy_plan(struct xsc_policy *site, const struct xsc_costs 
     return p;
 }
 
+struct xsc_plan xsc_policy_plan(struct xsc_policy *site, const struct xsc_costs *costs,
+                                uint64_t timeout_ns, bool crowded)
+{
+    if (crowded || taken_as_crowded(site)) {
+        struct xsc_plan p = at_once;
+
+        p.crowded = true;
+        return p;
+    }
+    struct xsc_plan p = advised(site, costs);
+
+    if (timeout_ns != XSC_NEVER && p.watch_ns >= timeout_ns && get(&site->brief_leave)) {
+        return at_once;
+    }
+    /* Such a nap would end the wait, and there is nothing to watch for after it. */
+    if (p.nap_ns >= timeout_ns) {
+        p.nap_ns = XSC_NEVER;
+    }
+    return p;
+}
+
 void xsc_policy_learn(struct xsc_policy *site, const struct xsc_costs *costs,
-                      const struct xsc_plan *plan, uint64_t ns, bool starved,
+                      const struct xsc_plan *plan, const struct xsc_outcome *was,
                       struct xsc_policy_scratch *scratch)
 {
+    struct xsc_outcome cut = *was;
+
     if (plan->crowded || __atomic_exchange_n(&site->busy, 1, __ATOMIC_ACQUIRE)) {
         return;
     }
     if (plan->watch_ns || plan->nap_ns != XSC_NEVER) {
-        judge_crowd(site, starved);
+        judge_crowd(site, was->starved);
     }
-    learn(site, costs, plan, ns < LONGEST ? ns : LONGEST, scratch);
+    cut.ns = was->ns < LONGEST ? was->ns : LONGEST;
+    learn(site, costs, plan, &cut, scratch);
     publish(site, costs);
     __atomic_store_n(&site->busy, 0, __ATOMIC_RELEASE);
 }
@@ -364,9 +527,11 @@ void xsc_policy_costs_changed(struct xsc_policy *site)
     for (enum xsc_adviser a = 0; a < XSC_ADVISERS; a++) {
         site->cost[a] = 0;
     }
+    site->brief = 0;
     for (uint32_t k = 0; k < XSC_LEARNED; k++) {
         site->learned[k].valid = 0;
     }
+    set(&site->brief_leave, 0);
     set(&site->adviser, 0);
     __atomic_store_n(&site->busy, 0, __ATOMIC_RELEASE);
 }

@@ -199,14 +199,19 @@ uint64_t xsc_nap_due(struct xsc_giving_way *way, uint64_t ns)
     return way->must_sleep ? nap_after(ns) : 0;
 }
 
-/* How long to nap in a wait that has lasted ns and has left_ns to go; 0: not at all. */
-static uint64_t nap_of(const struct watcher *by, const struct xsc_watching *how,
-                       struct xsc_giving_way *way, uint64_t ns, uint64_t left_ns)
+/*
+ * How long to nap in a wait that has lasted ns and has left_ns to go; 0: not at all. e->naps is read
+ * here, after the choice that sets it: a process's first long wait is the one that chooses.
+ */
+static uint64_t nap_of(const struct xsc_engine *e, const struct watcher *by,
+                       const struct xsc_watching *how, struct xsc_giving_way *way, uint64_t ns,
+                       uint64_t left_ns)
 {
     if (by->mech->traits & XSC_LEAVES_CPU) {
         return 0;
     }
-    const uint64_t nap = how->naps ? nap_after(ns) : xsc_nap_due(way, ns);
+    const bool naps = how->naps && __atomic_load_n(&e->naps, __ATOMIC_RELAXED);
+    const uint64_t nap = naps ? nap_after(ns) : xsc_nap_due(way, ns);
 
     return nap < left_ns ? nap : left_ns;
 }
@@ -249,7 +254,7 @@ static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_wat
         if (deadline_ns != XSC_FOREVER) {
             now_ns = xsc_port_now_ns();
         }
-        const uint64_t nap = nap_of(&by, how, &way, ns,
+        const uint64_t nap = nap_of(e, &by, how, &way, ns,
                                     deadline_ns > now_ns ? deadline_ns - now_ns : 0);
 
         if (nap) {
@@ -319,15 +324,10 @@ enum xsc_end xsc_core_watch(struct xsc_engine *e, const struct xsc_watch *w, uin
     return end;
 }
 
-static bool may_nap(const struct xsc_engine *e)
-{
-    return __atomic_load_n(&e->naps, __ATOMIC_RELAXED);
-}
-
 enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint64_t timeout_ns,
                            const char *(*asked)(void))
 {
-    struct xsc_watching how = {.asked = asked, .n = 1, .naps = may_nap(e)};
+    struct xsc_watching how = {.asked = asked, .n = 1, .naps = true};
     uint64_t spun_ns = 0;
 
     if (xsc_watch_met(w)) {
@@ -348,7 +348,7 @@ enum xsc_end xsc_core_wait(struct xsc_engine *e, const struct xsc_watch *w, uint
 enum xsc_end xsc_core_wait_any(struct xsc_engine *e, const struct xsc_watch *w, uint32_t n,
                                uint64_t timeout_ns, const char *(*asked)(void), uint32_t *which)
 {
-    struct xsc_watching how = {.asked = asked, .n = n, .naps = may_nap(e)};
+    struct xsc_watching how = {.asked = asked, .n = n, .naps = true};
 
     if (n == 1) {
         *which = 0;

@@ -32,10 +32,10 @@ bool xsc_core_spin(struct xsc_engine *e, const struct xsc_watch *w, uint64_t *sp
 struct xsc_watching {
     const char *(*asked)(void); /* see xsc_engine_choose() */
     bool again;                 /* in: part of a wait that has been counted already */
-    bool naps;                  /* in: a long one may leave the CPU, for a small part of itself */
-    uint32_t n;                 /* in: words; w is the first of them */
-    uint32_t met;               /* out: which of them, where n > 1 */
-    uint64_t took_ns;           /* out: from its start to the look that met, or to its end */
+    bool naps;        /* in: a long one may leave the CPU now and then, where the engine naps */
+    uint32_t n;       /* in: words; w is the first of them */
+    uint32_t met;     /* out: which of them, where n > 1 */
+    uint64_t took_ns; /* out: from its start to the look that met, or to its end */
 };
 
 /*

@@ -43,8 +43,7 @@ struct xsc_live_site {
     struct xsc_evidence seen;
     struct xsc_costs costs; /* in force here; of weight 0: not yet */
     struct xsc_plan plan;   /* the record */
-    uint64_t ns;
-    bool starved;
+    struct xsc_outcome was;
 };
 
 _Static_assert(sizeof(struct xsc_live_site) <= sizeof(struct xsc_site),
@@ -134,7 +133,7 @@ bool xsc_sites_measure(void)
 /* ------------------------------------------------------------------------ one wait ---- */
 
 struct xsc_stay xsc_stay_begin(const volatile void *word, struct xsc_site *own, uint32_t doze_ns,
-                               bool crowded)
+                               uint64_t timeout_ns, bool crowded)
 {
     /* All zeroes is a new one, and nobody but this file looks into it. */
     struct xsc_live_site *site = own ? (struct xsc_live_site *)(void *)own : site_of(word);
@@ -144,16 +143,17 @@ struct xsc_stay xsc_stay_begin(const volatile void *word, struct xsc_site *own, 
         xsc_costs_read(&costs);
         costs.doze_ns = doze_ns;
     }
-    return (struct xsc_stay){site, xsc_policy_plan(&site->site, &costs, crowded), doze_ns};
+    return (struct xsc_stay){site, xsc_policy_plan(&site->site, &costs, timeout_ns, crowded),
+                             doze_ns, timeout_ns};
 }
 
-void xsc_stay_learn(const struct xsc_stay *stay)
+void xsc_stay_learn(struct xsc_stay *stay)
 {
     struct xsc_live_site *s = stay->site;
+    const bool new = !__atomic_load_n(&s->costs.weight, __ATOMIC_RELAXED);
     uint32_t full = FULL;
 
-    if (__atomic_load_n(&s->costs.weight, __ATOMIC_RELAXED) &&
-        __atomic_load_n(&s->state, __ATOMIC_RELAXED) != FULL) {
+    if (!new &&__atomic_load_n(&s->state, __ATOMIC_RELAXED) != FULL) {
         return;
     }
     if (!try_learning()) {
@@ -165,8 +165,11 @@ void xsc_stay_learn(const struct xsc_stay *stay)
     }
     if (__atomic_compare_exchange_n(&s->state, &full, LEARNING, false, __ATOMIC_ACQUIRE,
                                     __ATOMIC_RELAXED)) {
-        xsc_policy_learn(&s->site, &s->costs, &s->plan, s->ns, s->starved, &scratch);
+        xsc_policy_learn(&s->site, &s->costs, &s->plan, &s->was, &scratch);
         __atomic_store_n(&s->state, EMPTY, __ATOMIC_RELEASE);
+    }
+    if (new) {
+        stay->plan = xsc_policy_plan(&s->site, &s->costs, stay->timeout_ns, false);
     }
     __atomic_store_n(&learning, 0, __ATOMIC_RELEASE);
 }
@@ -183,7 +186,7 @@ bool xsc_stay_times(const struct xsc_stay *stay)
     return n <= TIMED_FIRST || n % (n < TIMED_OFTEN ? 8 : 64) == 0;
 }
 
-void xsc_stay_end(const struct xsc_stay *stay, uint64_t ns, bool starved)
+void xsc_stay_end(const struct xsc_stay *stay, const struct xsc_outcome *was)
 {
     struct xsc_live_site *s = stay->site;
     uint32_t empty = EMPTY;
@@ -193,7 +196,7 @@ void xsc_stay_end(const struct xsc_stay *stay, uint64_t ns, bool starved)
         return;
     }
     s->plan = stay->plan;
-    s->ns = ns;
-    s->starved = starved;
+    s->was = *was;
+    s->was.timeout_ns = stay->timeout_ns;
     __atomic_store_n(&s->state, FULL, __ATOMIC_RELEASE);
 }

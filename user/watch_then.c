@@ -16,16 +16,17 @@
  * after each. What ended in the tight spin leaves no record: no plan could
  * have been better.
  *
- * WHAT A RECORD SAYS. The time from the start to the event. For who watched that is when it
- * noticed; for who slept it is the stamp that its waker made, or (a waker in another process, a word
- * that shares its stamp) the time it ran again less what waking takes. For who dozed it is the middle of
- * the nap.
+ * WHAT A RECORD SAYS. The time from the start to the event. If the thread was watching, the time at
+ * which it saw the store; if it slept, its waker's stamp, or (a waker in another process, a word that
+ * shares its stamp) the time it ran again less what waking takes. If it dozed: between which two looks
+ * the store came. If the wait timed out, or the sleep ended for another reason than the event: that it
+ * had not come by then.
  *
- * STARVED. Back from a watch much later than the plan's end, with the event there: it had lost its
- * CPU, which is the sign that watching keeps somebody else from running. Or watched for nothing,
- * slept, and woken at once by a thread on the CPU that had just become free: it had been ready to
- * run, and we were in its way. Who came later is no evidence: had we watched on, it might have run
- * elsewhere, and came to this CPU because we had left it.
+ * STARVED. Back from a watch much later than its end: it had lost its CPU, with or without the event
+ * there, which is the sign of more runnable threads than CPUs, of which watching keeps one from running.
+ * Or watched without success, slept, and woken at once by a thread on the CPU that had just become
+ * free: it had been ready to run, and we were occupying its CPU. A later wake proves nothing: had we
+ * watched on, the waker might have run elsewhere, and came to this CPU because we had left it.
  *
  * CROWDED. One CPU; or more threads of this process watching than there are CPUs. Whoever is to
  * wake us needs one, so we leave ours at once. A child forked meanwhile inherits the count of its
@@ -48,10 +49,10 @@
 #define SPIN_NS 1000u         /* the tight spin, about */
 #define SPIN_TIMEOUT_NS 4000u /* a timeout this short would notice it */
 #define STARVED_NS 500000u    /* shorter than a time slice, longer than any interrupt */
-#define DOZE_NS 200000u       /* the first nap of a doze; the others a part of the doze so far, */
-#define DOZE_PART 16u
-#define DOZE_MAX_NS 1000000u /* and at most so much */
-#define READY_NS 5000u       /* who wakes us so soon had been ready, but for a CPU */
+#define DOZE_NS 200000u       /* the first nap of a doze; the others: core/costs.h */
+#define LATE_NAP_NS 20000u    /* a nap that would begin this late after its end is none, */
+#define SHORTEST_NAP_NS 200u  /* and the kernel is not asked for less */
+#define READY_NS 5000u        /* who wakes us so soon had been ready, but for a CPU */
 
 /* ------------------------------------------------------------------------- the stamps ---- */
 
@@ -94,6 +95,8 @@ struct stay {
     uint64_t start_ns, deadline_ns;
     bool watched, slept;
     bool in_the_way; /* the waker ran as soon as we had left it our CPU */
+    bool lost_cpu;   /* while it watched */
+    struct xsc_outcome was;
 };
 
 static uint32_t watching; /* threads, now */
@@ -118,6 +121,7 @@ static bool watch_until(struct stay *s, uint64_t from_ns, uint64_t end_ns, uint6
     __atomic_sub_fetch(&watching, 1, __ATOMIC_RELAXED);
     s->watched = true;
     *ns = from_ns + how.took_ns;
+    s->lost_cpu |= *ns > end_ns + STARVED_NS;
     return met;
 }
 
@@ -129,8 +133,7 @@ static bool doze(const struct xsc_watch *w, bool nap, uint64_t until_ns, uint64_
     uint64_t now_ns = start_ns, refused_ns = 0;
 
     do {
-        const uint64_t part = (now_ns - start_ns) / DOZE_PART;
-        const uint64_t ns = part < DOZE_NS ? DOZE_NS : part < DOZE_MAX_NS ? part : DOZE_MAX_NS;
+        const uint64_t ns = xsc_doze_nap(DOZE_NS, now_ns - start_ns);
 
         *from_ns = now_ns;
         const uint64_t end_ns = nap || now_ns + ns > until_ns ? until_ns : now_ns + ns;
@@ -174,7 +177,9 @@ static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
         return false;
     }
     if (!s->sleep) {
-        *ns = dozed_ns + (now_ns - dozed_ns) / 2 - s->start_ns;
+        s->was.within = true;
+        s->was.after_ns = dozed_ns - s->start_ns;
+        *ns = now_ns - s->start_ns;
         return true;
     }
     if (stamp >= asleep_ns && stamp <= now_ns) {
@@ -182,6 +187,11 @@ static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
         s->in_the_way = s->site.plan.watch_ns && stamp - asleep_ns < READY_NS && here >= 0 &&
                         stamp_cpu(last) == here;
         *ns = stamp - s->start_ns;
+        return true;
+    }
+    s->was.unmet = !xsc_watch_met(s->watch); /* an event's waiter is to look for itself */
+    if (s->was.unmet) {
+        *ns = now_ns - s->start_ns;
         return true;
     }
     xsc_costs_read(&costs);
@@ -206,6 +216,17 @@ static bool over(const struct stay *s)
     return s->deadline_ns != XSC_FOREVER && xsc_port_now_ns() >= s->deadline_ns;
 }
 
+/*
+ * A nap that is aimed at the wait's start, as it is for an event due in what coming back from a nap
+ * takes, is due before we get here. It is as good as it was planned if it begins now.
+ */
+static uint64_t nap_end(const struct stay *s, uint64_t ns)
+{
+    const uint64_t aim_ns = s->site.plan.nap_ns;
+
+    return s->start_ns + (aim_ns > ns + SHORTEST_NAP_NS ? aim_ns : ns + SHORTEST_NAP_NS);
+}
+
 static bool spend(struct stay *s, uint64_t spun_ns, uint64_t timeout_ns, uint64_t *ns)
 {
     const struct xsc_plan *plan = &s->site.plan;
@@ -219,8 +240,8 @@ static bool spend(struct stay *s, uint64_t spun_ns, uint64_t timeout_ns, uint64_
             return true;
         }
     }
-    if (naps && *ns < plan->nap_ns) {
-        if (nap_until(s, s->start_ns + plan->nap_ns, ns)) {
+    if (naps) {
+        if (*ns < plan->nap_ns + LATE_NAP_NS && nap_until(s, nap_end(s, *ns), ns)) {
             return true;
         }
         const uint64_t until_ns = plan->until_ns < timeout_ns ? plan->until_ns : timeout_ns;
@@ -248,21 +269,31 @@ static void count_sleep(bool watched, bool met)
 }
 
 /* In a crowd: nothing is watched, and nothing learned but that by the watches now and then. */
-static int sleep_at_once(struct stay *s, uint64_t timeout_ns)
+static int sleep_at_once(struct stay *s, uint64_t until_ns)
 {
-    uint64_t until_ns = XSC_FOREVER;
-
-    if (timeout_ns != XSC_FOREVER) {
-        const uint64_t now_ns = xsc_port_now_ns();
-
-        until_ns = timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns : XSC_FOREVER;
-    }
     uint64_t dozed_ns;
     const bool met = s->sleep ? s->sleep(s->arg, until_ns)
                               : doze(s->watch, false, until_ns, &dozed_ns);
 
     count_sleep(false, met);
     return met ? 0 : -ETIMEDOUT;
+}
+
+static uint64_t end_of_timeout(uint64_t timeout_ns)
+{
+    const uint64_t now_ns = timeout_ns == XSC_FOREVER ? 0 : xsc_port_now_ns();
+
+    return timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns : XSC_FOREVER;
+}
+
+/* A process's first wait: before the choice it is not known how many CPUs there are. */
+static bool crowded_after_all(void)
+{
+    if (__atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE)) {
+        return false;
+    }
+    xsc_engine_choose(&xsc_library, xsc_set_up_by_environment());
+    return crowded();
 }
 
 int xsc_watch_then(const struct xsc_watch *w, struct xsc_site *own, uint64_t timeout_ns,
@@ -277,9 +308,9 @@ int xsc_watch_then(const struct xsc_watch *w, struct xsc_site *own, uint64_t tim
     if (!timeout_ns) {
         return -ETIMEDOUT;
     }
-    s.site = xsc_stay_begin(w->word, own, sleep ? 0 : DOZE_NS, crowded());
+    s.site = xsc_stay_begin(w->word, own, sleep ? 0 : DOZE_NS, timeout_ns, crowded());
     if (s.site.plan.crowded) {
-        return sleep_at_once(&s, timeout_ns);
+        return sleep_at_once(&s, end_of_timeout(timeout_ns));
     }
     if (s.site.plan.watch_ns >= SPIN_NS && timeout_ns >= SPIN_TIMEOUT_NS &&
         xsc_core_spin(&xsc_library, w, &spun_ns)) {
@@ -289,15 +320,19 @@ int xsc_watch_then(const struct xsc_watch *w, struct xsc_site *own, uint64_t tim
 
     s.start_ns = now_ns - spun_ns;
     s.deadline_ns = timeout_ns < XSC_FOREVER - now_ns ? s.start_ns + timeout_ns : XSC_FOREVER;
+    if (crowded_after_all()) {
+        return sleep_at_once(&s, s.deadline_ns);
+    }
     xsc_stay_learn(&s.site);
     const bool met = spend(&s, spun_ns, timeout_ns, &ns);
-    const struct xsc_plan *plan = &s.site.plan;
 
     if (s.slept) {
         count_sleep(s.watched, met);
     }
-    xsc_stay_end(&s.site, ns,
-                 s.in_the_way || (met && !s.slept && ns > plan->watch_ns + STARVED_NS));
+    s.was.ns = ns;
+    s.was.unmet |= !met;
+    s.was.starved = s.in_the_way || s.lost_cpu;
+    xsc_stay_end(&s.site, &s.was);
     return met ? 0 : -ETIMEDOUT;
 }
 

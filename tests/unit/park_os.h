@@ -44,6 +44,7 @@ static struct fake_os {
     /* What the policy would say, and was told. */
     struct xsc_plan plan;
     bool asked_crowded, starved;
+    struct xsc_outcome was;
     unsigned begun, learned, ended, naps, wakings, cpu_times[2]; /* of parks, of naps */
     bool times;
     uint32_t doze_ns;
@@ -53,7 +54,7 @@ static struct fake_os {
 } os;
 
 struct xsc_stay xsc_stay_begin(const volatile void *at, struct xsc_site *own, uint32_t doze_ns,
-                               bool is_crowded)
+                               uint64_t timeout_ns, bool is_crowded)
 {
     (void)at;
     os.doze_ns = doze_ns;
@@ -61,23 +62,24 @@ struct xsc_stay xsc_stay_begin(const volatile void *at, struct xsc_site *own, ui
     os.begun++;
     os.asked_crowded = is_crowded;
     if (is_crowded) {
-        return (struct xsc_stay){NULL, {0, XSC_NEVER, 0, true}, doze_ns};
+        return (struct xsc_stay){NULL, {0, XSC_NEVER, 0, true}, doze_ns, timeout_ns};
     }
-    return (struct xsc_stay){NULL, os.plan, doze_ns};
+    return (struct xsc_stay){NULL, os.plan, doze_ns, timeout_ns};
 }
 
-void xsc_stay_learn(const struct xsc_stay *stay)
+void xsc_stay_learn(struct xsc_stay *stay)
 {
     (void)stay;
     os.learned++;
 }
 
-void xsc_stay_end(const struct xsc_stay *stay, uint64_t ns, bool starved)
+void xsc_stay_end(const struct xsc_stay *stay, const struct xsc_outcome *was)
 {
     (void)stay;
     os.ended++;
-    os.ended_ns = ns;
-    os.starved = starved;
+    os.was = *was;
+    os.ended_ns = was->ns;
+    os.starved = was->starved;
 }
 
 uint32_t xsc_costs_read(struct xsc_costs *costs)

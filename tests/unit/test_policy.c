@@ -88,7 +88,7 @@ static void what_a_site_remembers_stays_sorted(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 160000; i++) {
-        const struct xsc_plan p = xsc_policy_plan(&site, &c, i % 1000 == 0);
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, XSC_NEVER, i % 1000 == 0);
         uint64_t ns;
 
         if (i / 1000 % 2) {
@@ -98,7 +98,7 @@ static void what_a_site_remembers_stays_sorted(void **state)
 
             ns = wide >> (30 + shifted(&random) % 31);
         }
-        xsc_policy_learn(&site, &c, &p, ns, i % 50 == 0, &scratch);
+        policy_learn(&site, &c, &p, ns, i % 50 == 0, &scratch);
         if (i % 5000 == 0) {
             xsc_policy_costs_changed(&site);
         }
@@ -211,14 +211,14 @@ static void crowded_means_leave(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 1000; i++) {
-        struct xsc_plan p = xsc_policy_plan(&site, &c, true);
+        struct xsc_plan p = xsc_policy_plan(&site, &c, XSC_NEVER, true);
 
         assert_true(leaves_at_once(&p));
-        xsc_policy_learn(&site, &c, &p, 500, false, &scratch); /* of no meaning here */
-        p = xsc_policy_plan(&site, &c, false);
+        policy_learn(&site, &c, &p, 500, false, &scratch); /* of no meaning here */
+        p = xsc_policy_plan(&site, &c, XSC_NEVER, false);
         assert_false(p.crowded);
-        xsc_policy_learn(&site, &c, &p, 500, false, &scratch);
-        p = xsc_policy_plan(&site, &c, false);
+        policy_learn(&site, &c, &p, 500, false, &scratch);
+        p = xsc_policy_plan(&site, &c, XSC_NEVER, false);
         assert_true(p.watch_ns >= 500);
     }
     assert_int_equal(site.waits, 1000);
@@ -232,18 +232,18 @@ static void starved_watches_make_a_crowd(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 1000; i++) { /* the waker can't run while we watch */
-        const struct xsc_plan p = xsc_policy_plan(&site, &c, false);
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, XSC_NEVER, false);
 
         watched += !p.crowded;
-        xsc_policy_learn(&site, &c, &p, 20000, !p.crowded, &scratch);
+        policy_learn(&site, &c, &p, 20000, !p.crowded, &scratch);
     }
     assert_in_range(watched, 5, 12); /* every 32nd, 64th, 128th, then every 256th */
     watched = 0;
     for (unsigned i = 0; i < 1000; i++) { /* now it can: found out within some probes */
-        const struct xsc_plan p = xsc_policy_plan(&site, &c, false);
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, XSC_NEVER, false);
 
         watched += !p.crowded;
-        xsc_policy_learn(&site, &c, &p, 20000, false, &scratch);
+        policy_learn(&site, &c, &p, 20000, false, &scratch);
     }
     assert_in_range(watched, 300, 1000);
 }
@@ -256,11 +256,197 @@ static void rare_starving_is_no_crowd(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 1000; i++) {
-        const struct xsc_plan p = xsc_policy_plan(&site, &c, false);
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, XSC_NEVER, false);
 
         assert_false(p.crowded);
-        xsc_policy_learn(&site, &c, &p, 20000, i % 100 == 0, &scratch);
+        policy_learn(&site, &c, &p, 20000, i % 100 == 0, &scratch);
     }
+}
+
+/* ---- waits that end unmet, and events that are not seen ---- */
+
+static void learn_unmet(struct xsc_policy *site, const struct xsc_costs *c, uint64_t timeout_ns)
+{
+    const struct xsc_plan p = xsc_policy_plan(site, c, timeout_ns, false);
+    const struct xsc_outcome was = {.ns = timeout_ns, .timeout_ns = timeout_ns, .unmet = true};
+
+    xsc_policy_learn(site, c, &p, &was, &scratch);
+}
+
+static bool parks_at_once(struct xsc_policy *site, const struct xsc_costs *c, uint64_t timeout_ns)
+{
+    const struct xsc_plan p = xsc_policy_plan(site, c, timeout_ns, false);
+
+    return !p.watch_ns && p.nap_ns == XSC_NEVER;
+}
+
+/* Shorter than what a park costs, so that no plan's watch ever ended before: each machine but naps'. */
+static void timeouts_teach_to_leave(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 9; k++) {
+        const struct xsc_costs c = policy_costs(k / 3, k % 3);
+        struct xsc_policy site = {0};
+        const uint64_t timeout = c.park_cpu_ns + c.park_cpu_ns / 10;
+        unsigned left = 0;
+
+        assert_true(xsc_policy_plan(&site, &c, timeout, false).watch_ns >= timeout);
+        for (unsigned i = 0; i < 1000; i++) {
+            left += parks_at_once(&site, &c, timeout);
+            learn_unmet(&site, &c, timeout);
+        }
+        assert_in_range(left, 950, 1000);
+        for (unsigned i = 0; i < 1000; i++) { /* and back: they are met at once now */
+            const struct xsc_plan p = xsc_policy_plan(&site, &c, timeout, false);
+            const struct xsc_outcome was = {.ns = 300, .timeout_ns = timeout};
+
+            left -= parks_at_once(&site, &c, timeout);
+            xsc_policy_learn(&site, &c, &p, &was, &scratch);
+        }
+        assert_in_range(left, 800, 1000);
+    }
+}
+
+/* One timeout can cost more than twice a park, here 52 us for 13: the next wait parks at once for it. */
+static void what_a_timeout_has_cost_is_earned_back(void **state)
+{
+    const struct xsc_costs c = policy_costs(0, 1);
+    struct xsc_policy site = {0};
+
+    (void)state;
+    learn_unmet(&site, &c, 52000);
+    assert_true(parks_at_once(&site, &c, XSC_NEVER));
+    policy_learn(&site, &c, &(struct xsc_plan){.nap_ns = XSC_NEVER}, 1000, false, &scratch);
+    assert_false(parks_at_once(&site, &c, XSC_NEVER));
+}
+
+/* Not as events at the deadline: nothing is known there, however often. */
+static void a_timeout_is_no_event(void **state)
+{
+    const struct xsc_costs c = policy_costs(0, 1);
+    struct xsc_policy site = {0};
+    unsigned known = 0, longer = 0, total = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        if (i % 2) {
+            learn_unmet(&site, &c, 50000);
+        } else {
+            const struct xsc_plan p = xsc_policy_plan(&site, &c, XSC_NEVER, false);
+
+            policy_learn(&site, &c, &p, i % 8 ? 400000 : 20000, false, &scratch);
+        }
+    }
+    for (unsigned k = 0; k < XSC_CLASSES; k++) {
+        const struct xsc_distribution *d = &site.after[k];
+
+        for (uint32_t i = 0; i < d->n; i++) {
+            const uint64_t ns = xsc_code_time(d->at[i]);
+
+            assert_true(ns <= 20000 || ns > 60000);
+            known += ns == 400000 ? d->weight[i] : 0;
+            longer += ns > 60000 && ns != 400000 ? d->weight[i] : 0;
+            total += d->weight[i];
+        }
+    }
+    assert_in_range(known, total * 80 / 100, total * 88 / 100);
+    assert_true(longer < total / 12);
+}
+
+/* Events after 25 us where there is time: to watch 20 for nothing is dearer than to sleep through them. */
+static void a_timeout_within_the_watch_is_planned_for(void **state)
+{
+    const struct xsc_costs c = policy_costs(0, 2);
+    struct xsc_policy site = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 400; i++) {
+        if (i % 2) {
+            learn_unmet(&site, &c, 20000);
+        } else {
+            const struct xsc_plan p = xsc_policy_plan(&site, &c, XSC_NEVER, false);
+
+            policy_learn(&site, &c, &p, 25000, false, &scratch);
+        }
+    }
+    assert_true(parks_at_once(&site, &c, 20000));
+    assert_true(xsc_policy_plan(&site, &c, XSC_NEVER, false).watch_ns >= 25000);
+    assert_true(xsc_policy_plan(&site, &c, 1000000, false).watch_ns >= 25000);
+    xsc_policy_costs_changed(&site); /* what was dearer is not known now */
+    for (unsigned i = 0; i < 2; i++) {
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, 20000, false);
+
+        assert_true(p.watch_ns >= 20000);
+        policy_learn(&site, &c, &p, 25000, false, &scratch);
+    }
+}
+
+/* A nap with a timeout in it is none. */
+static void naps_end_before_the_timeout(void **state)
+{
+    const struct xsc_costs c = policy_costs(0, 1);
+    struct xsc_policy site = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 200; i++) {
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, XSC_NEVER, false);
+
+        policy_learn(&site, &c, &p, 400000, false, &scratch);
+    }
+    const uint64_t nap = xsc_policy_plan(&site, &c, XSC_NEVER, false).nap_ns;
+
+    assert_in_range(nap, 300000, 370000);
+    assert_true(xsc_policy_plan(&site, &c, nap + 1, false).nap_ns == nap);
+    assert_true(xsc_policy_plan(&site, &c, nap, false).nap_ns == XSC_NEVER);
+}
+
+/* What such a wait costs: CPU time alone. */
+static void unmet_waits_cost_cpu_time(void **state)
+{
+    const struct xsc_costs c = policy_costs(0, 2), doze = policy_costs(3, 2);
+    const struct xsc_costs uneven = policy_costs(2, 2);
+    const struct xsc_plan p = {20000, 300000, 400000, false}, park = {20000, XSC_NEVER, 0, false};
+
+    (void)state;
+    assert_int_equal(xsc_unmet_cost_of(&c, &p, 20000, 40000), 200000);
+    assert_int_equal(xsc_unmet_cost_of(&c, &p, 250000, 40000), 330000); /* no nap: parked */
+    assert_int_equal(xsc_unmet_cost_of(&uneven, &p, 250000, 40000), 200000 + 99990);
+    assert_int_equal(xsc_unmet_cost_of(&c, &p, 320000, 40000), 330000);
+    assert_int_equal(xsc_unmet_cost_of(&c, &p, 350000, 40000), 430000);
+    assert_int_equal(xsc_unmet_cost_of(&c, &p, 600000, 40000), 330000 + 600000 + 130000);
+    assert_int_equal(xsc_unmet_cost_of(&c, &park, 30000, 40000), 330000);
+    assert_int_equal(xsc_unmet_park(&doze, 540000), 130000 + 65000);
+    assert_int_equal(xsc_unmet_park(&doze, 1080000), 260000 + 65000);
+}
+
+/* Found after a nap: it is one of those known there, or any in between, and not all in the middle. */
+static void what_came_in_a_nap_is_looked_for(void **state)
+{
+    const struct xsc_costs c = policy_costs(3, 1);
+    const struct xsc_outcome was = {
+        .after_ns = 100000, .ns = 600000, .timeout_ns = XSC_NEVER, .within = true};
+    struct xsc_policy site = {0};
+    unsigned at = 0, inside = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 256; i++) {
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, XSC_NEVER, false);
+
+        if (i < 64) {
+            policy_learn(&site, &c, &p, i % 2 ? 350000 : 700000, false, &scratch);
+        } else {
+            xsc_policy_learn(&site, &c, &p, &was, &scratch);
+        }
+    }
+    for (unsigned i = 0; i < XSC_RECENT; i++) {
+        const uint64_t ns = xsc_code_time(site.recent[i]);
+
+        assert_in_range(ns, 100001, 600000);
+        at += ns == 350000;
+        inside += ns != 350000;
+    }
+    assert_in_range(at, 8, 48);
+    assert_in_range(inside, 16, 56);
 }
 
 /* ---- costs that change ---- */
@@ -272,21 +458,21 @@ static void new_costs_new_plans(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 500; i++) {
-        const struct xsc_plan p = xsc_policy_plan(&site, &vm, false);
+        const struct xsc_plan p = xsc_policy_plan(&site, &vm, XSC_NEVER, false);
 
-        xsc_policy_learn(&site, &vm, &p, 20000, false, &scratch);
+        policy_learn(&site, &vm, &p, 20000, false, &scratch);
     }
-    struct xsc_plan p = xsc_policy_plan(&site, &vm, false);
+    struct xsc_plan p = xsc_policy_plan(&site, &vm, XSC_NEVER, false);
 
     assert_true(p.watch_ns >= 20000); /* a VM: watching 20 us is cheaper than a park */
     xsc_policy_costs_changed(&site);
-    p = xsc_policy_plan(&site, &metal, false);
+    p = xsc_policy_plan(&site, &metal, XSC_NEVER, false);
     assert_int_equal(p.watch_ns, xsc_cost_park(&metal, 0) / 10);
     for (unsigned i = 0; i < 500; i++) {
-        p = xsc_policy_plan(&site, &metal, false);
-        xsc_policy_learn(&site, &metal, &p, 20000, false, &scratch);
+        p = xsc_policy_plan(&site, &metal, XSC_NEVER, false);
+        policy_learn(&site, &metal, &p, 20000, false, &scratch);
     }
-    p = xsc_policy_plan(&site, &metal, false);
+    p = xsc_policy_plan(&site, &metal, XSC_NEVER, false);
     assert_true(p.watch_ns < 20000); /* bare metal: it isn't */
 }
 
@@ -308,6 +494,13 @@ int main(void)
         cmocka_unit_test(crowded_means_leave),
         cmocka_unit_test(starved_watches_make_a_crowd),
         cmocka_unit_test(rare_starving_is_no_crowd),
+        cmocka_unit_test(timeouts_teach_to_leave),
+        cmocka_unit_test(what_a_timeout_has_cost_is_earned_back),
+        cmocka_unit_test(a_timeout_is_no_event),
+        cmocka_unit_test(a_timeout_within_the_watch_is_planned_for),
+        cmocka_unit_test(naps_end_before_the_timeout),
+        cmocka_unit_test(unmet_waits_cost_cpu_time),
+        cmocka_unit_test(what_came_in_a_nap_is_looked_for),
         cmocka_unit_test(new_costs_new_plans),
         cmocka_unit_test(state_is_small),
     };

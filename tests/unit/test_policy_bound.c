@@ -30,7 +30,7 @@ static void one_wait(struct run *r, const struct xsc_plan *plan, uint64_t ns)
                  (unsigned long long)plan->watch_ns, (unsigned long long)plan->nap_ns,
                  (unsigned long long)plan->until_ns);
     }
-    xsc_policy_learn(&r->site, &r->c, plan, ns, false, &scratch);
+    policy_learn(&r->site, &r->c, plan, ns, false, &scratch);
 }
 
 /* ---- who chooses the waits ---- */
@@ -123,7 +123,7 @@ static void hold(chooser *choose)
             struct run r = {.c = policy_costs(machine, k % 3), .random = k};
 
             for (unsigned i = 0; i < WAITS; i++) {
-                const struct xsc_plan plan = xsc_policy_plan(&r.site, &r.c, false);
+                const struct xsc_plan plan = xsc_policy_plan(&r.site, &r.c, XSC_NEVER, false);
 
                 one_wait(&r, &plan, choose(&r, &plan, i));
             }
@@ -169,7 +169,7 @@ static void long_training(void **state)
         struct run r = {.c = policy_costs(k / 3, k % 3), .random = k};
 
         for (unsigned i = 0; i < 40000; i++) {
-            const struct xsc_plan plan = xsc_policy_plan(&r.site, &r.c, false);
+            const struct xsc_plan plan = xsc_policy_plan(&r.site, &r.c, XSC_NEVER, false);
 
             one_wait(&r, &plan, i < 20000 ? 60000 + i % 64 : choose_worst(&r, &plan, i));
         }
@@ -191,10 +191,134 @@ static void changing_costs(void **state)
             xsc_policy_costs_changed(&r.site);
             r.c = policy_costs(machine % 2 ? 0 : 1, 2);
             for (unsigned i = 0; i < 300; i++) {
-                const struct xsc_plan plan = xsc_policy_plan(&r.site, &r.c, false);
+                const struct xsc_plan plan = xsc_policy_plan(&r.site, &r.c, XSC_NEVER, false);
 
                 one_wait(&r, &plan,
                          i % 3 ? unit_between(&r.random, 0, 40000 + k * 200) : plan.watch_ns + 1);
+            }
+        }
+    }
+}
+
+/* ---- waits that end unmet ---- */
+
+static uint64_t paid_unmet(const struct xsc_costs *c, const struct xsc_plan *p, uint64_t ns)
+{
+    const uint64_t one = xsc_unmet_cost_of(c, p, ns, c->nap_latency_ns);
+    const uint64_t two = p->nap_ns == XSC_NEVER
+                             ? one
+                             : xsc_unmet_cost_of(c, p, ns,
+                                                 (uint64_t)c->nap_latency_ns + c->nap_jitter_ns);
+
+    return one > two ? one : two;
+}
+
+/* The least room that was left in either account, beyond what the promise allows. */
+static void one_timed_wait(struct run *r, const struct xsc_plan *p, uint64_t timeout_ns,
+                           uint64_t ns, bool unmet)
+{
+    const uint64_t two_parks = 2 * xsc_cost_park(&r->c, 0);
+    const struct xsc_outcome was = {.ns = ns, .timeout_ns = timeout_ns, .unmet = unmet};
+
+    r->paid += unmet ? paid_unmet(&r->c, p, ns) : policy_paid(&r->c, p, ns);
+    r->watch += 10 * ns + (unmet ? 0 : xsc_cost_notice(&r->c));
+    r->park += unmet ? xsc_unmet_park(&r->c, ns) : xsc_cost_park(&r->c, ns);
+    if (r->paid > 2 * r->watch + two_parks || r->paid > 2 * r->park + two_parks) {
+        fail_msg("paid %llu, watching %llu, parking %llu after %s of %llu under %llu %llu %llu",
+                 (unsigned long long)r->paid, (unsigned long long)r->watch,
+                 (unsigned long long)r->park, unmet ? "a timeout" : "a wait",
+                 (unsigned long long)ns, (unsigned long long)p->watch_ns,
+                 (unsigned long long)p->nap_ns, (unsigned long long)p->until_ns);
+    }
+    xsc_policy_learn(&r->site, &r->c, p, &was, &scratch);
+}
+
+/* By which account this end of the wait hurts, and how much. */
+static int64_t left_by(const struct run *r, const struct xsc_plan *p, uint64_t ns, bool unmet,
+                       bool parking)
+{
+    const uint64_t other = !parking ? 10 * ns + (unmet ? 0 : xsc_cost_notice(&r->c))
+                           : unmet  ? xsc_unmet_park(&r->c, ns)
+                                    : xsc_cost_park(&r->c, ns);
+
+    return (int64_t)(2 * other) -
+           (int64_t)(unmet ? paid_unmet(&r->c, p, ns) : policy_paid(&r->c, p, ns));
+}
+
+/* Sees the plan; ends the wait by its event, its timeout or for another reason, as hurts most. */
+static void worst_timed_wait(struct run *r, uint64_t timeout_ns, bool parking)
+{
+    const struct xsc_plan p = xsc_policy_plan(&r->site, &r->c, timeout_ns, false);
+    int64_t least = INT64_MAX;
+    uint64_t worst = 0;
+    bool worst_unmet = false;
+
+    for (unsigned k = 0; k < 26; k++) {
+        const bool unmet = k % 2;
+        uint64_t ns = k / 2 < 12 ? turn(r, &p, k / 2) : timeout_ns;
+
+        ns = ns < timeout_ns ? ns : timeout_ns;
+        if (ns == XSC_NEVER || left_by(r, &p, ns, unmet, parking) >= least) {
+            continue;
+        }
+        least = left_by(r, &p, ns, unmet, parking);
+        worst = ns;
+        worst_unmet = unmet;
+    }
+    one_timed_wait(r, &p, timeout_ns, worst, worst_unmet);
+}
+
+static uint64_t any_timeout(struct run *r)
+{
+    const struct xsc_plan p = xsc_policy_plan(&r->site, &r->c, XSC_NEVER, false);
+    const uint64_t timeouts[] = {
+        p.watch_ns, p.watch_ns / 2, p.nap_ns, p.until_ns + 1, r->c.park_cpu_ns * 3ull,
+        any(r),     any(r),         XSC_NEVER};
+    const uint64_t ns = timeouts[unit_random(&r->random) % LENGTH(timeouts)];
+
+    return ns ? ns : 1;
+}
+
+/* Whatever the timeouts and however the waits end; learned from random waits in between, or not. */
+static void timed_waits(void **state)
+{
+    (void)state;
+    for (unsigned machine = 0; machine < POLICY_MACHINES; machine++) {
+        for (unsigned k = 0; k < SEQUENCES; k++) {
+            struct run r = {.c = policy_costs(machine, k % 3), .random = k};
+
+            for (unsigned i = 0; i < WAITS; i++) {
+                const uint64_t timeout = any_timeout(&r);
+
+                if (k % 4 == 0 || i / 25 % 2) {
+                    worst_timed_wait(&r, timeout, k % 8 < 4 ? i / 50 % 2 : i % 2);
+                } else {
+                    const struct xsc_plan p = xsc_policy_plan(&r.site, &r.c, timeout, false);
+                    const uint64_t ns = k % 4 == 1 ? any(&r) : 100000 * (1 + k % 5);
+
+                    one_timed_wait(&r, &p, timeout, ns < timeout ? ns : timeout, ns >= timeout);
+                }
+            }
+        }
+    }
+}
+
+/* Long training, then every wait ends as hurts most. */
+static void timed_waits_after_training(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 3 * POLICY_MACHINES; k++) {
+        struct run r = {.c = policy_costs(k / 3, k % 3), .random = k};
+
+        for (unsigned i = 0; i < 40000; i++) {
+            const uint64_t timeout = any_timeout(&r);
+
+            if (i < 20000) {
+                const struct xsc_plan p = xsc_policy_plan(&r.site, &r.c, XSC_NEVER, false);
+
+                one_timed_wait(&r, &p, XSC_NEVER, 60000 + i % 64, false);
+            } else {
+                worst_timed_wait(&r, timeout, i % 2);
             }
         }
     }
@@ -207,7 +331,7 @@ static void safe_plan(void **state)
     for (unsigned k = 0; k < 3 * POLICY_MACHINES; k++) {
         const struct xsc_costs c = policy_costs(k / 3, k % 3);
         struct xsc_policy site = {0};
-        const struct xsc_plan p = xsc_policy_plan(&site, &c, false);
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, XSC_NEVER, false);
 
         assert_true(p.nap_ns == XSC_NEVER);
         for (uint64_t ns = 0; ns < 100000000; ns += 1 + ns / 997) {
@@ -226,6 +350,7 @@ int main(void)
         cmocka_unit_test(worst_waits),    cmocka_unit_test(betrayals),
         cmocka_unit_test(turning_points), cmocka_unit_test(two_levels),
         cmocka_unit_test(long_training),  cmocka_unit_test(changing_costs),
+        cmocka_unit_test(timed_waits),    cmocka_unit_test(timed_waits_after_training),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,12 +68,12 @@ static void forgets(void **state)
     (void)state;
     for (unsigned i = 0; i < 20000; i++) {
         const uint64_t ns = i < 10000 ? 20000 + i % 97 : 400000 + i % 997;
-        const struct xsc_plan p = xsc_policy_plan(&site, &c, false);
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, XSC_NEVER, false);
 
         if (i >= 10500) {
             after += xsc_cost_of(&c, &p, ns, c.nap_latency_ns);
         }
-        xsc_policy_learn(&site, &c, &p, ns, false, &scratch);
+        policy_learn(&site, &c, &p, ns, false, &scratch);
     }
     /* A nap's CPU, and about the jitter watched. */
     assert_in_range(after / 10 / 9500, 13000, 16000);
@@ -95,14 +95,14 @@ static void forgets_merit(void **state)
     for (unsigned i = 0; i < 60000; i++) {
         const uint64_t ns = i < 50000 ? (i % 200 == 7 ? 20000 : 1000 + i % 89)
                                       : (i / 300 % 2 ? 100000 : 10000) + i % 89;
-        const struct xsc_plan p = xsc_policy_plan(&site, &c, false);
+        const struct xsc_plan p = xsc_policy_plan(&site, &c, XSC_NEVER, false);
         const struct xsc_plan always = {xsc_cost_park(&c, 0) / 10, XSC_NEVER, 0, false};
 
         if (i >= 50000) {
             later += xsc_cost_of(&c, &p, ns, c.nap_latency_ns);
             safe += xsc_cost_of(&c, &always, ns, c.nap_latency_ns);
         }
-        xsc_policy_learn(&site, &c, &p, ns, false, &scratch);
+        policy_learn(&site, &c, &p, ns, false, &scratch);
     }
     assert_true(later * 100 < safe * 34);
 }

@@ -28,13 +28,13 @@ static void *wait_and_learn(void *arg)
 
     pthread_barrier_wait(&start);
     for (unsigned i = 0; i < WAITS; i++) {
-        const struct xsc_plan p = xsc_policy_plan(&site, &costs, i % 1000 == 0);
+        const struct xsc_plan p = xsc_policy_plan(&site, &costs, XSC_NEVER, i % 1000 == 0);
         const uint64_t ns = i / 1000 % 2
                                 ? unit_between(&w->random, 55000, 65000)
                                 : unit_random(&w->random) >> unit_between(&w->random, 30, 60);
 
         w->disorder += p.watch_ns > XSC_CODE_TIME_MAX || p.watch_ns > p.nap_ns;
-        xsc_policy_learn(&site, &costs, &p, ns, i % 50 == 0, &w->scratch);
+        policy_learn(&site, &costs, &p, ns, i % 50 == 0, &w->scratch);
         if (i % 5000 == 0) {
             xsc_policy_costs_changed(&site);
         }

@@ -199,21 +199,30 @@ static void the_preference_is_asked_once_and_must_be_known(void **state)
 
 /* ----------------------------------------------------------------------------- the sites ---- */
 
+static void stay_end(const struct xsc_stay *stay, uint64_t ns)
+{
+    const struct xsc_outcome was = {.ns = ns};
+
+    xsc_stay_end(stay, &was);
+}
+
 /* One wait of ns at the word, as user/watch_then.c makes it; returns the plan it had. */
 static struct xsc_plan one_wait(const void *word, uint64_t ns)
 {
-    const struct xsc_stay stay = xsc_stay_begin(word, NULL, 0, false);
+    struct xsc_stay stay = xsc_stay_begin(word, NULL, 0, XSC_NEVER, false);
 
     xsc_stay_learn(&stay);
-    xsc_stay_end(&stay, ns, false);
+    stay_end(&stay, ns);
     return stay.plan;
 }
 
+/* Before the first wait is measured the plan is a guess: that wait already goes by what is measured. */
 static void new_is_watch_for_what_a_park_costs(void **state)
 {
     (void)state;
-    assert_int_equal(one_wait(words, US).watch_ns, 53000); /* the guess */
-    assert_int_equal(one_wait(words, US).watch_ns, 31250); /* measured by the first */
+    assert_int_equal(xsc_stay_begin(words, NULL, 0, XSC_NEVER, false).plan.watch_ns, 53000);
+    assert_int_equal(one_wait(words, US).watch_ns, 31250);
+    assert_int_equal(one_wait(words, US).watch_ns, 31250);
 }
 
 static void long_waits_are_parked_at_once(void **state)
@@ -239,6 +248,25 @@ static void regular_waits_are_napped(void **state)
     assert_in_range(plan.nap_ns, 240 * US, 275 * US); /* which ends 30 us late */
 }
 
+/* What a timed wait's record says reaches the policy: after waits that all ended unmet, park at once. */
+static void timed_waits_learn_to_leave(void **state)
+{
+    struct xsc_stay stay;
+
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        const struct xsc_outcome was = {.ns = 25 * US, .unmet = true};
+
+        stay = xsc_stay_begin(words, NULL, 0, 25 * US, false);
+        xsc_stay_learn(&stay);
+        assert_true(i || stay.plan.watch_ns > 25 * US);
+        xsc_stay_end(&stay, &was);
+        assert_int_equal(site_of(words)->was.timeout_ns, 25 * US);
+    }
+    assert_int_equal(stay.plan.watch_ns, 0);
+    assert_true(stay.plan.nap_ns == XSC_NEVER);
+}
+
 /* Many words of one site, which other words' waits teach nothing, not those at its own address either. */
 static void a_site_of_ones_own(void **state)
 {
@@ -249,13 +277,14 @@ static void a_site_of_ones_own(void **state)
     (void)state;
     memset(&own, 0, sizeof(own));
     for (unsigned i = 0; i < 200; i++) {
-        stay = xsc_stay_begin(&many[i], &own, 0, false);
+        stay = xsc_stay_begin(&many[i], &own, 0, XSC_NEVER, false);
         xsc_stay_learn(&stay);
-        xsc_stay_end(&stay, 300 * US, false);
+        stay_end(&stay, 300 * US);
         assert_true(one_wait(&own, US).nap_ns == XSC_NEVER);
     }
-    assert_in_range(xsc_stay_begin(words, &own, 0, false).plan.nap_ns, 240 * US, 275 * US);
-    assert_int_equal(xsc_stay_begin(words, NULL, 0, false).plan.watch_ns, 35000);
+    assert_in_range(xsc_stay_begin(words, &own, 0, XSC_NEVER, false).plan.nap_ns, 240 * US,
+                    275 * US);
+    assert_int_equal(xsc_stay_begin(words, NULL, 0, XSC_NEVER, false).plan.watch_ns, 35000);
 }
 
 static void another_word_has_learned_nothing_of_it(void **state)
@@ -269,7 +298,7 @@ static void another_word_has_learned_nothing_of_it(void **state)
     for (int i = 0; i < 200; i++) {
         one_wait(words, 300 * US);
     }
-    assert_int_equal(one_wait(other, US).watch_ns, 35000);
+    assert_int_equal(one_wait(other, US).watch_ns, 31250);
 }
 
 /* Words all over a page, and the same field of many pages, use most of the sites. */
@@ -319,11 +348,11 @@ static void the_first_words_have_a_site_each(void **state)
 static void a_crowded_wait_leaves_no_record(void **state)
 {
     (void)state;
-    const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, true);
+    struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, XSC_NEVER, true);
 
     assert_true(stay.plan.crowded);
     assert_int_equal(stay.plan.watch_ns, 0);
-    xsc_stay_end(&stay, 1000 * US, false);
+    stay_end(&stay, 1000 * US);
     assert_int_equal(stay.site->state, EMPTY);
 }
 
@@ -335,12 +364,12 @@ static void who_comes_second_drops_its_record(void **state)
     (void)state;
     for (size_t i = 0; i < LENGTH(states); i++) {
         setup(NULL);
-        const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, false);
+        struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, XSC_NEVER, false);
 
-        stay.site->ns = 7;
+        stay.site->was.ns = 7;
         stay.site->state = states[i];
-        xsc_stay_end(&stay, 99, false);
-        assert_int_equal(stay.site->ns, 7);
+        stay_end(&stay, 99);
+        assert_int_equal(stay.site->was.ns, 7);
         assert_int_equal(stay.site->state, states[i]);
     }
 }
@@ -350,7 +379,7 @@ static void while_another_learns_nothing_is_learned(void **state)
     (void)state;
     one_wait(words, US);
     one_wait(words, US);
-    const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, false);
+    struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, XSC_NEVER, false);
     const uint32_t waits = stay.site->site.waits;
 
     learning = 1;
@@ -367,12 +396,12 @@ static void while_another_learns_nothing_is_learned(void **state)
 static struct xsc_plan one_sleep(const void *word, uint64_t ns, uint64_t latency_ns,
                                  uint64_t cpu_ns)
 {
-    const struct xsc_stay stay = xsc_stay_begin(word, NULL, 0, false);
+    struct xsc_stay stay = xsc_stay_begin(word, NULL, 0, XSC_NEVER, false);
 
     xsc_stay_learn(&stay);
     xsc_stay_saw(&stay, XSC_WOKEN, latency_ns);
     xsc_stay_saw(&stay, XSC_PARK_CPU, cpu_ns);
-    xsc_stay_end(&stay, ns, false);
+    stay_end(&stay, ns);
     return stay.plan;
 }
 
@@ -424,18 +453,18 @@ static void a_dozing_site_stays_one(void **state)
 {
     (void)state;
     /* Half a nap of CPU, and of latency: what a park is guessed to cost at first. */
-    assert_int_equal(xsc_stay_begin(words, NULL, 200 * US, false).plan.watch_ns,
+    assert_int_equal(xsc_stay_begin(words, NULL, 200 * US, XSC_NEVER, false).plan.watch_ns,
                      (13 + 200 + 40) * US / 2);
     for (int i = 0; i < 100; i++) {
-        const struct xsc_stay stay = xsc_stay_begin(words, NULL, 200 * US, false);
+        struct xsc_stay stay = xsc_stay_begin(words, NULL, 200 * US, XSC_NEVER, false);
 
         xsc_stay_learn(&stay);
         xsc_stay_saw(&stay, XSC_NAP_LATE, (50 + (uint64_t)i) * US);
-        xsc_stay_end(&stay, 20000 * US, false);
+        stay_end(&stay, 20000 * US);
         assert_int_equal(site_of(words)->costs.doze_ns, 200 * US);
     }
     assert_true(site_of(words)->costs.nap_latency_ns > 60 * US);
-    assert_in_range(xsc_stay_begin(words, NULL, 200 * US, false).plan.nap_ns, 19000 * US,
+    assert_in_range(xsc_stay_begin(words, NULL, 200 * US, XSC_NEVER, false).plan.nap_ns, 19000 * US,
                     20000 * US);
 }
 
@@ -448,13 +477,13 @@ static void the_first_sleeps_move_most(void **state)
         one_sleep(words, 20000 * US, 3 * US, 1 * US);
     }
     assert_true(site_of(words)->costs.park_latency_ns < 12000); /* from 30 */
-    assert_true(xsc_stay_begin(words, NULL, 0, false).plan.watch_ns < 14000);
+    assert_true(xsc_stay_begin(words, NULL, 0, XSC_NEVER, false).plan.watch_ns < 14000);
 }
 
 /* The first 16 sleeps, then one in 8, later one in 64. */
 static void sleeps_are_timed_now_and_then(void **state)
 {
-    const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, false);
+    struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, XSC_NEVER, false);
     unsigned early = 0, later = 0, late = 0;
 
     (void)state;
@@ -479,7 +508,7 @@ static void a_childs_ghost_is_let_go_of(void **state)
     for (int child = 0; child < 2; child++) {
         setup(NULL);
         one_wait(words, US);
-        const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, false);
+        struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, XSC_NEVER, false);
 
         learning = 1; /* by a thread that the child does not have */
         stay.site->site.busy = 1;
@@ -507,6 +536,7 @@ int main(void)
         cmocka_unit_test_setup(new_is_watch_for_what_a_park_costs, setup),
         cmocka_unit_test_setup(long_waits_are_parked_at_once, setup),
         cmocka_unit_test_setup(regular_waits_are_napped, setup),
+        cmocka_unit_test_setup(timed_waits_learn_to_leave, setup),
         cmocka_unit_test_setup(a_site_of_ones_own, setup),
         cmocka_unit_test_setup(another_word_has_learned_nothing_of_it, setup),
         cmocka_unit_test_setup(words_spread_over_the_sites, setup),

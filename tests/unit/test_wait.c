@@ -242,6 +242,32 @@ static void the_policy_may_change_in_a_wait(void **state)
     assert_in_range(fake.policy_asks, 5, 6);
 }
 
+/* What a process's first wait goes by is set while that wait chooses: naps are among it. */
+static const char *asked_that_naps(void)
+{
+    e.naps = 1;
+    return NULL;
+}
+
+static void a_first_wait_naps_too(void **state)
+{
+    uint32_t other = 0, which;
+    const struct xsc_watch w[] = {changes(&word), changes(&other)};
+
+    (void)state;
+    for (int any = 0; any < 2; any++) {
+        setup(NULL);
+        e.chosen = 0;
+        fake_store_at(fake.now + 20 * MS, &word, 4, 7);
+        assert_int_equal(any ? xsc_core_wait_any(&e, w, 2, XSC_FOREVER, asked_that_naps, &which)
+                             : xsc_core_wait(&e, w, XSC_FOREVER, asked_that_naps),
+                         XSC_MET);
+        assert_int_not_equal(e.chosen, 0);
+        assert_true(fake.naps > 0);
+        word = 0;
+    }
+}
+
 static void any_of_several_naps_too(void **state)
 {
     uint32_t other = 0, which;
@@ -529,6 +555,7 @@ int main(void)
         cmocka_unit_test_setup(who_keeps_the_writer_from_running_naps, setup),
         cmocka_unit_test_setup(the_policy_is_asked_for_late_and_seldom, setup),
         cmocka_unit_test_setup(the_policy_may_change_in_a_wait, setup),
+        cmocka_unit_test_setup(a_first_wait_naps_too, setup),
         cmocka_unit_test_setup(met_in_the_first_slice, setup),
         cmocka_unit_test_setup(met_in_a_later_slice, setup),
         cmocka_unit_test_setup(min_max_and_sum_are_of_all_waits, setup),

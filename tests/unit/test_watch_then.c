@@ -45,7 +45,7 @@ static void a_watched_event_is_told_by_its_time(void **state)
     assert_int_equal(os.ended, 1);
     assert_int_equal(os.learned, 1);
     assert_in_range(os.ended_ns, 15 * US - 500, 15 * US + 500);
-    assert_false(os.starved);
+    assert_false(os.starved || os.was.unmet || os.was.within);
     assert_int_equal(os.sleeps + os.wakings, 0);
 }
 
@@ -59,14 +59,33 @@ static void a_sleep_is_told_by_its_wakers_stamp(void **state)
     assert_in_range(os.waking_ns, 0, 500);
 }
 
-static void a_timeout_is_told_as_long_as_it_was(void **state)
+/* Asleep, and while it watches: that the event takes longer, not that it came then. */
+static void a_timeout_is_told_as_unmet(void **state)
+{
+    static const uint64_t lengths[] = {MS, 10 * US, 500};
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(lengths); i++) {
+        set_up(NULL);
+        os.in_sleep = NULL;
+        assert_int_equal(park(lengths[i]), -ETIMEDOUT);
+        assert_int_equal(os.sleeps, i == 0);
+        assert_in_range(os.ended_ns, lengths[i] - 100, lengths[i] + 1000);
+        assert_true(os.was.unmet);
+        assert_false(os.starved);
+        assert_int_equal(os.wakings, 0);
+    }
+}
+
+/* Which looks for itself now and then where a waker may be missing: its caller is to look as well. */
+static void an_events_look_is_told_as_unmet(void **state)
 {
     (void)state;
     os.in_sleep = NULL;
-    assert_int_equal(park(MS), -ETIMEDOUT);
-    assert_in_range(os.ended_ns, MS - 100, MS + 1000);
-    assert_false(os.starved);
-    assert_int_equal(os.wakings, 0);
+    assert_int_equal(xsc_event_wait_shared(&event, event.seq, XSC_FOREVER), 0);
+    assert_in_range(os.ended_ns, XSC_LOOK_SHARED_NS, XSC_LOOK_SHARED_NS + MS);
+    assert_true(os.was.unmet);
+    assert_int_equal(os.ended, 1);
 }
 
 static void a_site_of_ones_own_is_handed_on(void **state)
@@ -174,8 +193,10 @@ static void a_plain_word_is_dozed_for(void **state)
     assert_int_equal(os.doze_ns, DOZE_NS);
     assert_int_equal(os.sleeps, 1);
     assert_in_range(fake.now - start, 200 * US, 201 * US);
-    assert_in_range(os.ended_ns, 100 * US, 101 * US); /* some time in that nap */
-    assert_int_equal(os.wakings + os.naps, 0);        /* no evidence of what a planned one costs */
+    assert_true(os.was.within); /* some time in that nap */
+    assert_in_range(os.was.after_ns, 0, US);
+    assert_in_range(os.ended_ns, 200 * US, 201 * US);
+    assert_int_equal(os.wakings + os.naps, 0); /* no evidence of what a planned one costs */
     park(MS);
     assert_int_equal(os.doze_ns, 0);
 }
@@ -224,6 +245,17 @@ static void a_refused_doze_naps(void **state)
     assert_in_range(fake.naps, 500, 1100);
 }
 
+/* For an event due in what coming back takes: past its time already, it is begun, not left out. */
+static void a_nap_aimed_at_the_start_is_begun(void **state)
+{
+    (void)state;
+    os.plan = (struct xsc_plan){0, 0, 60 * US, false};
+    fake_store_at(fake.now + 45 * US, word.u32, 4, 1);
+    assert_int_equal(wait_site(XSC_FOREVER), 0);
+    assert_int_equal(os.sleeps, 1);
+    assert_false(os.was.within);
+}
+
 static void a_doze_ends_at_its_deadline(void **state)
 {
     (void)state;
@@ -261,6 +293,25 @@ static void back_late_from_a_watch(void **state)
     fake_store_at(fake.now + 15 * US, word.u32, 4, 1);
     assert_int_equal(park(XSC_FOREVER), 0);
     assert_false(os.starved);
+}
+
+/* With nothing there, too: timed out, or on the way to sleep. A machine with more to run than CPUs. */
+static void back_late_without_the_event(void **state)
+{
+    static const uint64_t timeouts[] = {15 * US, MS, XSC_FOREVER};
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(timeouts); i++) {
+        for (uint64_t late = 400 * US; late <= 600 * US; late += 200 * US) {
+            set_up(NULL);
+            waker_cpu = ELSEWHERE;
+            os.in_sleep = timeouts[i] == XSC_FOREVER ? woken_after : NULL;
+            fake_script[0].exit_ns = late;
+            assert_int_equal(park(timeouts[i]), timeouts[i] == XSC_FOREVER ? 0 : -ETIMEDOUT);
+            assert_int_equal(os.ended, 1);
+            assert_true(os.starved == (late > 500 * US));
+        }
+    }
 }
 
 static bool starved_by(int cpu, uint64_t after_ns, uint64_t watch_ns)
@@ -318,6 +369,22 @@ static void in_a_crowd_nothing_is_watched_learned_or_timed(void **state)
     assert_int_equal(n.total, 2);
 }
 
+/* How many CPUs there are is known only after the choice, which a process's first wait makes. */
+static void a_first_wait_on_one_cpu_does_not_watch(void **state)
+{
+    (void)state;
+    for (uint32_t cpus = 1; cpus <= 2; cpus++) {
+        set_up(NULL);
+        xsc_library.chosen = 0;
+        fake.cpu.cpus = cpus;
+        assert_int_equal(park(XSC_FOREVER), 0);
+        assert_int_not_equal(xsc_library.chosen, 0);
+        assert_int_equal(os.ended, cpus - 1);
+        assert_int_equal(counts().watched, cpus - 1);
+        assert_int_equal(counts().parks_met, 1);
+    }
+}
+
 static void in_a_crowd_timeouts_are_kept(void **state)
 {
     static const uint64_t lengths[] = {1, 1000, MS, 70 * MS};
@@ -361,20 +428,24 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_watched_event_is_told_by_its_time, set_up),
         cmocka_unit_test_setup(a_sleep_is_told_by_its_wakers_stamp, set_up),
-        cmocka_unit_test_setup(a_timeout_is_told_as_long_as_it_was, set_up),
+        cmocka_unit_test_setup(a_timeout_is_told_as_unmet, set_up),
+        cmocka_unit_test_setup(an_events_look_is_told_as_unmet, set_up),
         cmocka_unit_test_setup(a_site_of_ones_own_is_handed_on, set_up),
         cmocka_unit_test_setup(naps_then_watches_then_sleeps, set_up),
         cmocka_unit_test_setup(an_unpark_ends_a_nap, set_up),
         cmocka_unit_test_setup(a_plain_word_is_dozed_for, set_up),
         cmocka_unit_test_setup(dozes_grow_with_the_wait, set_up),
         cmocka_unit_test_setup(a_plain_words_nap_is_one, set_up),
+        cmocka_unit_test_setup(a_nap_aimed_at_the_start_is_begun, set_up),
         cmocka_unit_test_setup(a_doze_ends_at_its_deadline, set_up),
         cmocka_unit_test_setup(a_stamp_has_both, set_up),
         cmocka_unit_test_setup(a_refused_doze_naps, set_up),
         cmocka_unit_test_setup(back_late_from_a_watch, set_up),
+        cmocka_unit_test_setup(back_late_without_the_event, set_up),
         cmocka_unit_test_setup(woken_at_once_from_the_cpu_it_left, set_up),
         cmocka_unit_test_setup(an_unknown_cpu_is_no_evidence, set_up),
         cmocka_unit_test_setup(in_a_crowd_nothing_is_watched_learned_or_timed, set_up),
+        cmocka_unit_test_setup(a_first_wait_on_one_cpu_does_not_watch, set_up),
         cmocka_unit_test_setup(in_a_crowd_timeouts_are_kept, set_up),
         cmocka_unit_test_setup(cpu_time_is_told_by_its_kind, set_up),
     };

@@ -41,4 +41,14 @@ static inline uint64_t policy_paid(const struct xsc_costs *c, const struct xsc_p
     return one > two ? one : two;
 }
 
+/* A wait that ended by its event after ns, with no timeout. */
+static inline void policy_learn(struct xsc_policy *site, const struct xsc_costs *c,
+                                const struct xsc_plan *p, uint64_t ns, bool starved,
+                                struct xsc_policy_scratch *scratch)
+{
+    const struct xsc_outcome was = {.ns = ns, .timeout_ns = XSC_NEVER, .starved = starved};
+
+    xsc_policy_learn(site, c, p, &was, scratch);
+}
+
 #endif /* XSC_UNIT_POLICY_H */

@@ -21,10 +21,11 @@ static double learned_cost(const struct xsc_costs *c, const struct xsc_trace *t)
     double sum = 0;
 
     for (size_t i = 0; i < t->n; i++) {
-        const struct xsc_plan plan = xsc_policy_plan(&site, c, false);
+        const struct xsc_plan plan = xsc_policy_plan(&site, c, XSC_NEVER, false);
 
         sum += xsc_wait_cost(c, &plan, t->ns[i]);
-        xsc_policy_learn(&site, c, &plan, t->ns[i], false, &scratch);
+        xsc_policy_learn(&site, c, &plan,
+                         &(struct xsc_outcome){.ns = t->ns[i], .timeout_ns = XSC_NEVER}, &scratch);
     }
     return sum / (double)t->n;
 }
