@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.." || exit 2
 
 stages='release clang asan-ubsan tsan other-port generic fuzz emulated guest'
 hand_overs=200000 # of the stress test, where it is not the stress stage's 10^8
-chaos=2000000     # operations of chaos, where it is not the release stage's own number
+chaos=500000      # operations of chaos, where it is not the release stage's own number
 
 case ${1-} in
 --fast) stages='release-fast asan-ubsan-fast'; shift ;;

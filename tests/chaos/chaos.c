@@ -615,7 +615,7 @@ static uint64_t number(const char *text, const char *what)
 
 static void parse(struct options *o, char **argv)
 {
-    for (char **a = argv + 1; *a; a++) {
+    for (char **a = argv + 1; *a; a += 2) { /* each option has a value, or ends the program */
         if (!strcmp(*a, "--list")) {
             for (unsigned k = 0; k < KINDS; k++) {
                 puts(kinds[k]->name);
@@ -647,7 +647,6 @@ static void parse(struct options *o, char **argv)
                     " [--list]\n");
             exit(2);
         }
-        a++;
     }
 }
 
