@@ -91,7 +91,7 @@ static bool too_many(void)
 
 static void wait_for_turn(const struct xsc_watch *w, bool parks)
 {
-    struct xsc_watching how = {.asked = xsc_asked_by_environment, .n = 1};
+    struct xsc_watching how = {.asked = xsc_set_up_by_environment, .n = 1};
     uint64_t spun_ns;
     uint32_t yields = 0;
     bool met = false;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The part of the port that any POSIX system can do: clocks, stepping aside, one message. */
+/* The part of the port that any POSIX system can do: clocks, stepping aside. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,22 +66,8 @@ void xsc_port_nap(uint64_t ns)
     const struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
     const int saved = errno, cancel = xsc_no_cancel();
 
-    nanosleep(&t, NULL);
-    xsc_cancel_as(cancel);
-    errno = saved;
-}
-
-/* One write, so that lines of several processes don't mix; no stdio, for signal handlers. */
-void xsc_port_say(const char *line)
-{
-    char text[320];
-    const size_t n = strnlen(line, sizeof(text) - 1);
-    const int saved = errno, cancel = xsc_no_cancel();
-
-    memcpy(text, line, n);
-    text[n] = '\n';
-    if (write(STDERR_FILENO, text, n + 1) < 0) {
-        /* nobody to tell */
+    if (nanosleep(&t, NULL) && errno != EINTR) {
+        poll(NULL, 0, (int)(ns / 1000000u < INT_MAX ? (ns + 999999u) / 1000000u : INT_MAX));
     }
     xsc_cancel_as(cancel);
     errno = saved;

@@ -33,6 +33,11 @@ done
 allow bench 'a benchmark uses the public headers' '<' '"[a-z0-9_]+\.h"' '"bench/' '"arch/arch\.h"' \
     '"tools/(cli|xsc-wait-sim/trace)\.h"' '"examples/vmm/vmm\.h"'
 
+# One file reads the environment, so that one place decides whether it is to be trusted.
+{ grep -rnE --include='*.[ch]' '\<(secure_)?getenv\>' arch core include mech user uring || true; } |
+    { grep -vE '^user/config\.c:|^[^:]*:[0-9]+: \*' || true; } |
+    bad_lines 'the environment is read in user/config.c only'
+
 { grep -rnw --include='*.[ch]' __KERNEL__ arch core include mech user tools bench examples \
     2>/dev/null || true; } | { grep -v '^core/port\.h:' || true; } |
     bad_lines '__KERNEL__ belongs into core/port.h and kernel/'
