@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_environment.c - values of XSC_IDLE_SLEEP and XSC_PREFER, and names of mechanisms */
+/* fuzz_environment.c - values of XSC_*, and names of mechanisms */
 #include <errno.h>
 
 #include <xsc/nap.h>
@@ -7,7 +7,7 @@
 
 #include "core/costs.h"
 #include "tests/fuzz/fuzz.h"
-#include "user/costs.h"
+#include "user/config.h"
 
 static void try_idle(const char *value)
 {
@@ -22,12 +22,20 @@ static void try_idle(const char *value)
     MUST(ns == (on ? strtoull(value, NULL, 10) * 1000 : 0));
 }
 
-static void try_preference(const char *value)
+static void try_settings(const char *value)
 {
     setenv("XSC_PREFER", value, 1);
-    MUST(xsc_preferred_weight() == (!strcmp(value, "latency") ? XSC_WEIGHT_LATENCY
-                                    : !strcmp(value, "cpu")   ? XSC_WEIGHT_CPU
-                                                              : XSC_WEIGHT_BALANCED));
+    setenv("XSC_PARK", value, 1);
+    setenv("XSC_MECHANISM", value, 1);
+    MUST(xsc_config_weight() == (uint32_t)(!strcmp(value, "latency") ? XSC_WEIGHT_LATENCY
+                                           : !strcmp(value, "cpu")   ? XSC_WEIGHT_CPU
+                                                                     : XSC_WEIGHT_BALANCED));
+    MUST(
+        xsc_config_park() ==
+        (!strcmp(value, "seqcst") || !strcmp(value, "seq_cst") ? XSC_PARK_SEQ_CST : XSC_PARK_AUTO));
+    const char *mechanism = xsc_config_mechanism();
+
+    MUST(*value ? mechanism && !strcmp(mechanism, value) : !mechanism);
 }
 
 /* Chosen once a process, so this only asks: any name is answered, none is run. */
@@ -52,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (data[0] % 3 == 0) {
             try_idle(value);
         } else if (data[0] % 3 == 1) {
-            try_preference(value);
+            try_settings(value);
         } else {
             try_mechanism(value);
         }
