@@ -329,7 +329,7 @@ static void draw_round(struct round *r, unsigned cpus, bool real_time)
     how->one_cpu = one_in(random, 8);
     how->nice = one_in(random, 4);
     how->real_time = real_time && !k->spins && one_in(random, 2);
-    how->fences = one_in(random, 8);
+    how->fences = one_in(random, 8) && !k->unfenced;
     how->early_choice = one_in(random, 4);
 }
 

@@ -57,6 +57,7 @@ struct kind {
     bool slow;       /* its operations sleep: it is no burden to others that run beside it */
     bool plain;      /* what it compares is not to be disturbed */
     bool spins;      /* its waiters never sleep: no real-time priorities, no more threads than 4 */
+    bool unfenced;   /* not with XSC_PARK=seqcst */
     bool shared;     /* works between processes, too */
     bool even;       /* an even number of workers */
     unsigned least;  /* workers */

@@ -3,8 +3,8 @@
  * relay.c - one wake-up for a waiter, while the next waiter is already on its way to sleep
  *
  * Waiters take turns: each waits for the end of one generation. The writer, worker 0, ends it when its
- * waiter has said that it waits, and wakes one. At that moment the next waiter begins to wait, for the
- * end of the next generation. The wake-up is not for it: should the kernel prefer it all the same (it
+ * waiter has said that it waits, and wakes one. Before that wake is made the next waiter begins to wait,
+ * for the end of the next generation. The wake-up is not for it: should the kernel prefer it all the same (it
  * wakes by priority), it finds nothing and sleeps again, and the older waiter must be woken
  * nevertheless. The writer waits for that before it goes on, so nothing makes a lost wake-up good.
  */
@@ -19,6 +19,7 @@ struct relay {
     uint32_t ready;  /* futex: the generation that is waited for, + 1 */
     uint32_t passed; /* futex: the generation whose wake-up has been made, + 1 */
     uint32_t back;   /* futex: the generation whose waiter has returned, + 1 */
+    uint32_t seq;    /* of the event, before the signal of this generation */
 };
 
 static struct relay *relay_of(const struct worker *w)
@@ -63,6 +64,8 @@ static void write_generations(struct worker *w, void (*wake)(struct relay *o, bo
         if (one_in(&w->random, 2)) { /* it sleeps by then */
             sleep_ns(below(&w->random, 300000));
         }
+        __atomic_store_n(&o->seq, __atomic_load_n(&o->event.seq, __ATOMIC_RELAXED),
+                         __ATOMIC_RELAXED);
         __atomic_store_n(&o->generation, g + 1, __ATOMIC_RELEASE);
         wake(o, w->round->shared);
         tell(&o->passed, g + 1);
@@ -71,15 +74,25 @@ static void write_generations(struct worker *w, void (*wake)(struct relay *o, bo
     }
 }
 
-/* Until it is this waiter's turn, as early as can be: from the store on, before the wake. */
-static void until_turn(struct worker *w, uint32_t g)
+/*
+ * Until it is this waiter's turn, as early as can be: of a word from the store on; of an event once
+ * the signal has moved its seq on, for that signal may end the wait of any thread that prepared
+ * before it. Either is before the wake.
+ */
+static bool is_turn(const struct relay *o, uint32_t g, bool event)
+{
+    return generation(o) == g && (!event || __atomic_load_n(&o->event.seq, __ATOMIC_ACQUIRE) !=
+                                                __atomic_load_n(&o->seq, __ATOMIC_RELAXED));
+}
+
+static void until_turn(struct worker *w, uint32_t g, bool event)
 {
     struct relay *o = relay_of(w);
 
-    for (unsigned i = 0; generation(o) != g && i < POLLS; i++) {
+    for (unsigned i = 0; !is_turn(o, g, event) && i < POLLS; i++) {
         sleep_ns(20000);
     }
-    if (generation(o) != g) {
+    if (!is_turn(o, g, event)) {
         uint32_t seen;
 
         while ((int32_t)((seen = __atomic_load_n(&o->passed, __ATOMIC_ACQUIRE)) - g) < 0) {
@@ -88,7 +101,8 @@ static void until_turn(struct worker *w, uint32_t g)
     }
 }
 
-static void wait_generations(struct worker *w, void (*wait)(struct worker *w, uint32_t g))
+static void wait_generations(struct worker *w, void (*wait)(struct worker *w, uint32_t g),
+                             bool event)
 {
     struct relay *o = relay_of(w);
     const uint32_t waiters = w->round->workers - 1, quota = (uint32_t)w->quota;
@@ -96,7 +110,7 @@ static void wait_generations(struct worker *w, void (*wait)(struct worker *w, ui
     for (uint32_t i = w->me - 1; i < quota; i += waiters) {
         const uint32_t g = o->first + i;
 
-        until_turn(w, g);
+        until_turn(w, g, event);
         while (generation(o) == g) {
             wait(w, g);
         }
@@ -146,7 +160,7 @@ static void wait_event(struct worker *w, uint32_t g)
 static void event_work(struct worker *w)
 {
     if (w->me) {
-        wait_generations(w, wait_event);
+        wait_generations(w, wait_event, true);
     } else {
         write_generations(w, signal_event);
     }
@@ -157,6 +171,7 @@ const struct kind chaos_event_relay = {.name = "event-relay",
                                        .burst = 300,
                                        .shared = true,
                                        .slow = true,
+                                       .unfenced = true, /* the library may move seq on by itself */
                                        .least = 3,
                                        .begin = begin,
                                        .start = start,
@@ -184,7 +199,7 @@ static void wait_word(struct worker *w, uint32_t g)
 static void word_work(struct worker *w)
 {
     if (w->me) {
-        wait_generations(w, wait_word);
+        wait_generations(w, wait_word, false);
     } else {
         write_generations(w, unpark_word);
     }
