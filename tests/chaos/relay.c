@@ -19,6 +19,7 @@ struct relay {
     uint32_t ready;  /* futex: the generation that is waited for, + 1 */
     uint32_t passed; /* futex: the generation whose wake-up has been made, + 1 */
     uint32_t back;   /* futex: the generation whose waiter has returned, + 1 */
+    bool one;        /* word: unpark_one */
     uint32_t seq;    /* of the event, before the signal of this generation */
 };
 
@@ -131,6 +132,7 @@ static void begin(struct round *r)
 
     o->generation = (uint32_t)draw(&r->random);
     o->ready = o->back = o->generation;
+    o->one = one_in(&r->random, 2);
 }
 
 /* ----------------------------------------------------------------------------- events ---- */
@@ -179,9 +181,13 @@ const struct kind chaos_event_relay = {.name = "event-relay",
 
 /* ------------------------------------------------------------------------------- words ---- */
 
-/* Each has seen another value, so all are unparked; the waiter's own is among them. */
+/* Each has seen another value. One wake must reach the waiter that the store was for all the same. */
 static void unpark_word(struct relay *o, bool shared)
 {
+    if (o->one) {
+        (shared ? xsc_unpark_one_shared : xsc_unpark_one)(&o->generation);
+        return;
+    }
     (shared ? xsc_unpark_all_shared : xsc_unpark_all)(&o->generation);
 }
 
