@@ -10,18 +10,12 @@ set(XSC_CORE_SOURCES
     core/mechanism.c
     core/stats.c
     core/validate.c
-    core/wait.c
-    mech/generic.c
-    mech/isb.c
-    mech/mwaitx.c
-    mech/pause.c
-    mech/tpause.c
-    mech/umwait.c
-    mech/wfe.c
-    mech/wfe_armv7.c
-    mech/wfet.c
-    mech/wrs.c
-    mech/yield.c)
+    core/wait.c)
+
+# All of them: a file for another architecture is empty.
+file(GLOB xsc_mech_sources CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}"
+     "${PROJECT_SOURCE_DIR}/mech/*.c")
+list(APPEND XSC_CORE_SOURCES ${xsc_mech_sources})
 
 # How long to watch, learned: the library's, the simulator's and the tests'.
 set(XSC_POLICY_SOURCES core/plan.c core/policy.c core/spread.c)

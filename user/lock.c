@@ -54,7 +54,7 @@
  * The pairing, checked: does any mechanism of this architecture need an event that comes with the
  * store? Then unlock must make one, and only then.
  */
-#define XSC_OR_TRAITS(id) | XSC_TRAITS_##id
+#define XSC_OR_TRAITS(id, traits) | (traits)
 enum { ANY_TRAIT = 0 XSC_MECHANISMS(XSC_OR_TRAITS) };
 _Static_assert(!(ANY_TRAIT & XSC_NEEDS_WAKE) || XSC_UNLOCK_EVENT,
                "xsc/lock.h: unlock makes no event, and some mechanism needs one");

@@ -63,8 +63,8 @@ struct xsc_watch {
     M(signed char)                                                                                 \
     M(unsigned char)                                                                               \
     M(short)                                                                                       \
-    M(unsigned short) M(int) M(unsigned int) M(long) M(unsigned long) M(long long)                 \
-        M(unsigned long long)
+    M(unsigned short)                                                                              \
+    M(int) M(unsigned int) M(long) M(unsigned long) M(long long) M(unsigned long long)
 
 /* Whether v fits `size` bytes, as an unsigned integer or as a sign-extended one. */
 static inline int xsc_watch_fits_(uint64_t v, uint32_t size)

@@ -30,7 +30,7 @@ refused() {
 }
 
 builds gcc || { cat errors; bad 'user/lock.c does not compile'; }
-refused gcc mech/mech.h 's/^\(#define XSC_TRAITS_generic\) .*/\1 XSC_NEEDS_WAKE/' \
+refused gcc mech/mech.h 's/^\( *M(generic,\) .*/\1 XSC_NEEDS_WAKE)/' \
     'a mechanism that needs an event, an unlock that makes none'
 refused gcc include/xsc/lock.h 's/^#define XSC_UNLOCK_EVENT 0/#define XSC_UNLOCK_EVENT 1/' \
     'an event without a waiter for it'
