@@ -195,7 +195,7 @@ static void ticket_work(struct worker *w)
 }
 
 const struct kind chaos_ticket = {.name = "ticket",
-                                  .weight = 150,
+                                  .weight = 60,
                                   .burst = 20000,
                                   .spins = true,
                                   .least = 2,
