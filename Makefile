@@ -12,12 +12,13 @@ ARGS ?=
 INSTALL_BENCH = if [ -x '$(BENCH)/bench/xsc-wait-bench' ]; then \
 	DESTDIR='$(DESTDIR)' cmake --install '$(BENCH)' --prefix '$(PREFIX)' --component bench; fi
 
-.PHONY: help probe check check-fast models litmus bench install clean
+.PHONY: help probe check check-fast check-long models litmus bench install clean
 
 help:
 	@echo 'make probe        what can wait on this machine, tried out (ARGS="--json ..." is passed on)'
 	@echo 'make check        all builds and all tests'
 	@echo 'make check-fast   this machine only, no emulators: under two minutes'
+	@echo 'make check-long   chaos (10^9 operations), fuzzing and all mutations: hours'
 	@echo 'make models       the models of parking and of the locks, searched exhaustively'
 	@echo 'make litmus       the protocols under the memory models of arm64, riscv64 and C11, and what compilers emit'
 	@echo 'make bench        what waiting costs here, beside bare spins and futexes (ARGS as above)'
@@ -38,6 +39,10 @@ check:
 check-fast:
 	@scripts/setup.sh check-fast
 	@scripts/check.sh --fast
+
+check-long:
+	@scripts/setup.sh check-fast
+	@scripts/check.sh --long
 
 models:
 	@scripts/setup.sh check-fast

@@ -1,18 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# check.sh [--fast] [STAGE...]: build and test everything, stage by stage. --fast: what needs neither
-# another CPU's compiler nor an emulator, under two minutes. The last line is "N passed, N failed,
-# N skipped"; exit 1 when anything failed or nothing ran. A build counts as one test.
+# check.sh [--fast | --long] [STAGE...]: build and test everything, stage by stage. --fast: what needs
+# neither another CPU's compiler nor an emulator, under two minutes. --long: what takes hours and finds
+# the more the longer it runs: chaos, fuzzing, and every mutation of the core. The last line is "N passed,
+# N failed, N skipped"; exit 1 when anything failed or nothing ran. A build counts as one test.
+#
+# XSC_TEST_TIMEOUT_FACTOR=N makes all time limits N times as long, for a slow or a loaded machine.
+# Of --long: XSC_LONG_CHAOS operations (10^9), XSC_LONG_FUZZ runs of each fuzz target (2 * 10^6), and
+# XSC_LONG_SEED (the clock's).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 
-stages='release clang asan-ubsan tsan other-port generic emulated guest'
+stages='release clang asan-ubsan tsan other-port generic fuzz emulated guest'
 hand_overs=200000 # of the stress test, where it is not the stress stage's 10^8
+chaos=500000      # operations of chaos, where it is not the release stage's own number
 
 case ${1-} in
 --fast) stages='release-fast asan-ubsan-fast'; shift ;;
--*) echo "usage: check.sh [--fast] [STAGE...]; stages: $stages" >&2; exit 2 ;;
+--long) stages='long-chaos long-fuzz long-mutants'; shift ;;
+-*) echo "usage: check.sh [--fast | --long] [STAGE...]; stages: $stages" >&2; exit 2 ;;
 esac
 [ $# -eq 0 ] || stages=$*
 
@@ -30,7 +37,8 @@ record() {
 build() {
     local preset=$1 target=${2:-all} log=$results/$stage.build-$1.log start=$SECONDS status=passed
     printf '   build %-12s' "$preset"
-    if ! { cmake --preset "$preset" && cmake --build "build/$preset" -j "$jobs" --target "$target"; } >"$log" 2>&1; then
+    if ! { cmake --preset "$preset" ${XSC_TEST_TIMEOUT_FACTOR:+-DXSC_TEST_TIMEOUT_FACTOR="$XSC_TEST_TIMEOUT_FACTOR"} &&
+        cmake --build "build/$preset" -j "$jobs" --target "$target"; } >"$log" 2>&1; then
         status=failed
         echo
         grep -E -A 5 'error|Error' "$log" | head -n 40
@@ -53,12 +61,21 @@ tests() {
     fi
 }
 
+# long NAME COMMAND...: a test that ctest has no limit for; its last line goes on record.
+long() {
+    local name=$1 log=$results/$stage.$1.log status=passed
+    shift
+    "$@" 2>&1 | tee "$log"
+    case ${PIPESTATUS[0]} in 0) ;; 77) status=skipped ;; *) status=failed ;; esac
+    record $status "$name" "$(tail -n 1 "$log" | tr '\t' ' ')"
+}
+
 run_stage() {
-    local preset leave_out=
-    export XSC_TEST_HANDOVERS=$hand_overs
+    local preset target leave_out=
+    export XSC_TEST_HANDOVERS=$hand_overs XSC_TEST_CHAOS=$chaos
     case $stage in
     release)
-        unset XSC_TEST_HANDOVERS
+        unset XSC_TEST_HANDOVERS XSC_TEST_CHAOS
         build release && tests release unit native stress style install model
         ;;
     release-fast)
@@ -77,6 +94,21 @@ run_stage() {
         done
         ;;
     guest) build release && tests release guest ;;
+    fuzz) build fuzz fuzz-tests && tests fuzz fuzz ;;
+    long-chaos)
+        build release chaos && long chaos build/release/tests/chaos/chaos \
+            --ops "${XSC_LONG_CHAOS:-1000000000}" --rounds 100 --seed "${XSC_LONG_SEED:-$(date +%s)}"
+        ;;
+    long-fuzz)
+        export XSC_TEST_FUZZ_SEED=${XSC_LONG_SEED:-$(date +%s)}
+        build fuzz fuzz-tests || return
+        for target in build/fuzz/tests/fuzz/fuzz-*; do
+            [ -x "$target" ] || continue
+            long "$(basename "$target")" tests/fuzz/run.sh "$target" \
+                "tests/fuzz/corpus/${target##*/fuzz-}" "${XSC_LONG_FUZZ:-2000000}"
+        done
+        ;;
+    long-mutants) long mutants tests/unit/mutants.sh ;;
     *) echo "check.sh: no stage $stage" >&2; exit 2 ;;
     esac
 }

@@ -4,10 +4,11 @@
 # What all booted guests share; sourced by bochs.sh and arm64.sh after tests/emulated/lab.sh.
 # The protocol between host and guest is told in init.c.
 
-guest_env=()
 guest_set=()
 guest_files=()
 guest_timeout=60
+guest_slower=${XSC_TEST_TIMEOUT_FACTOR:-1} # what all time limits are multiplied by
+guest_env=("XSC_TEST_TIMEOUT_FACTOR=$guest_slower")
 
 # shellcheck disable=SC2034 # for the usage text of the scripts that source this
 GUEST_OPTIONS='  --timeout S      give up after S seconds of real time (60), exit 124
@@ -108,7 +109,9 @@ guest_ended() {
 # guest_run COMMAND...: run the emulator until the guest has said how PROGRAM ended, then print what
 # PROGRAM wrote and exit as it did. Its output comes in $work/out, the console in $work/console.
 guest_run() {
-    local deadline=$((SECONDS + guest_timeout)) length status=
+    local length status=
+    guest_timeout=$((guest_timeout * guest_slower))
+    local deadline=$((SECONDS + guest_timeout))
     : >"$work/out"
     : >"$work/console"
     # timeout is the last resort, should this script be killed itself.

@@ -234,6 +234,8 @@ uint64_t hand_over(const char *name, uint64_t n)
 void in_child(const char *name, const char *mechanism, unsigned limit_s, void (*fn)(void *),
               void *arg)
 {
+    limit_s = (unsigned)limit(limit_s);
+
     const uint64_t deadline = now_ns() + limit_s * NS_PER_S;
     const char *outer = scenario;
     int status = 0;

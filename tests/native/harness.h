@@ -12,9 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "limits.h"
+
 #define NS_PER_MS 1000000u
 #define NS_PER_S 1000000000ull
-#define LOST_NS (20 * NS_PER_S) /* a hand-over that takes this long is lost */
+#define LOST_NS limit(20 * NS_PER_S) /* a hand-over that takes this long is lost */
 
 /* Prints "ok - ..." or "not ok - ..." and counts it; gives `good` back. Any process may. */
 bool check(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -16,6 +16,8 @@
 #include <xsc/event.h>
 #include <xsc/stats.h>
 
+#include "limits.h"
+
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define XSC_PARK_SANITIZED 1
 #elif defined(__has_feature)
@@ -25,7 +27,7 @@
 #endif
 
 /* Far beyond any scheduling delay: running into it is a lost wake-up. */
-#define LOST_NS 30000000000ull
+#define LOST_NS limit(30000000000ull)
 #define MS 1000000ull
 
 #define SKIP 77

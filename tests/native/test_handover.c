@@ -23,7 +23,9 @@
 #include <xsc/stats.h>
 #include <xsc/wait.h>
 
-#define LOST_NS 30000000000ull
+#include "limits.h"
+
+#define LOST_NS limit(30000000000ull)
 #define RING 5 /* more threads than the two CPUs that a small machine has */
 
 struct line {

@@ -35,9 +35,10 @@
 #include <xsc/stats.h>
 #include <xsc/wait.h>
 
+#include "limits.h"
 #include "trap_all.h"
 
-#define LOST_NS 30000000000ull
+#define LOST_NS limit(30000000000ull)
 #define WARM_UP 10000
 #define CONTROL_EVERY 1000
 

@@ -83,6 +83,9 @@ void il_store(volatile void *at, uint64_t value, size_t size);
 
 static unsigned il_decide(unsigned of)
 {
+#if defined(IL_DECIDE) /* one run, as some input says: tests/fuzz */
+    return of < 2 ? 0 : IL_DECIDE(of);
+#endif
     if (of < 2 || !il.left) {
         return 0;
     }

@@ -1,17 +1,65 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# mutants.sh [PATTERN]: breaks the core, one line at a time, and says which unit tests notice.
+# mutants.sh [--stale | PATTERN]: breaks the core, one line at a time, and says which unit tests notice.
 #
-# The breakages are in mutants.txt; PATTERN takes only those lines that match it. Works in a
-# copy; needs gcc, make and cmocka, and some minutes. Exit status 1: one survived, or no
-# longer applies. A breakage that nobody notices is a test that is missing.
+# The breakages are in mutants.txt; PATTERN takes only those lines that contain it. Works in a
+# copy; needs gcc, make and cmocka, and an hour or more for all of them. Exit status 1: one survived,
+# or no longer applies. A breakage that no test notices is a test that is missing.
+#
+# --stale builds nothing: it only says which breakages no longer change their file, or change it in
+# no way that another does not (make check, style.mutants).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 pattern=${1-}
+limit_s=$((120 * ${XSC_TEST_TIMEOUT_FACTOR:-1})) # of one unit test; a mutation may hang it
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+
+files=() expressions=()
+while IFS=$'\t' read -r file expression; do
+    case $file in '' | '#'*) continue ;; esac
+    files+=("$file") expressions+=("$expression")
+done <"$here/mutants.txt"
+
+stale=0
+
+# apply FILE EXPRESSION: puts FILE, broken, into $work/broken. 1, and counted as stale, where the
+# expression changes nothing.
+apply() {
+    local why=
+    if [ ! -f "$1" ]; then
+        why='there is no such file'
+    elif ! sed "$2" "$1" >"$work/broken"; then
+        why='no sed expression'
+    elif cmp -s "$1" "$work/broken"; then
+        why='it changes nothing'
+    fi
+    if [ -n "$why" ]; then
+        echo "STALE     $1  $2 ($why)"
+        stale=$((stale + 1))
+        return 1
+    fi
+}
+
+if [ "$pattern" = --stale ]; then
+    cd "$root" || exit 1
+    declare -A known
+    for i in "${!files[@]}"; do
+        apply "${files[i]}" "${expressions[i]}" || continue
+        # One that does the same to its file as another proves nothing more.
+        sum="${files[i]} $(cksum <"$work/broken")"
+        if [ -n "${known[$sum]-}" ]; then
+            echo "TWICE     ${files[i]}  ${expressions[i]} (as ${known[$sum]})"
+            stale=$((stale + 1))
+        fi
+        known[$sum]=${expressions[i]}
+    done
+    echo "${#files[@]} mutations, $stale of them stale"
+    [ $stale = 0 ] && [ ${#files[@]} != 0 ]
+    exit
+fi
 
 mkdir -p "$work/tests"
 cp -r "$root"/{core,mech,arch,include,user} "$work" && cp -r "$here" "$work/tests/unit"
@@ -43,7 +91,7 @@ red() {
             unit-wait_site:core/p[lo]* | unit-wait_site:core/costs.h | unit-wait_site:user/[wsc]*) ;;
             unit-policy_bound:* | unit-wait_site:*) continue ;;
         esac
-        timeout 120 "./$test" >out 2>&1 && continue
+        timeout "$limit_s" "./$test" >out 2>&1 && continue
         grep -q '^\[  FAILED  \] [a-z]' out || { echo "$test(crash or hang)"; continue; }
         sed -n 's/^\[  FAILED  \] \([a-z][a-z_0-9]*\)$/\1/p' out
     done | sort -u
@@ -53,17 +101,13 @@ make -s -j"$(nproc)" all || { echo "mutants.sh: the unbroken tests do not build"
 before=$(red)
 [ -z "$before" ] || { echo "mutants.sh: fail unbroken: $before"; exit 1; }
 
-killed=0 survived=0 stale=0
-while IFS=$'\t' read -r file expression; do
-    case $file in '' | '#'*) continue ;; esac
+killed=0 survived=0
+for i in "${!files[@]}"; do
+    file=${files[i]} expression=${expressions[i]}
     [[ "$file $expression" == *"$pattern"* ]] || continue
+    apply "$file" "$expression" || continue
     cp "$file" original
-    sed -i "$expression" "$file"
-    if cmp -s "$file" original; then
-        echo "STALE     $file  $expression"
-        stale=$((stale + 1))
-        continue
-    fi
+    cp broken "$file"
     if ! make -s -j"$(nproc)" all >out 2>&1; then
         echo "STALE     $file  $expression (does not compile: $(grep -m 1 error out))"
         stale=$((stale + 1))
@@ -79,7 +123,7 @@ while IFS=$'\t' read -r file expression; do
         fi
     fi
     cp original "$file"
-done <"$here/mutants.txt"
+done
 
 echo "$killed killed, $survived survived, $stale no longer apply"
 [ $((survived + stale)) = 0 ]

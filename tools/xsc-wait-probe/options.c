@@ -124,9 +124,9 @@ static int take(void *to, int id, const char *value)
 
     switch (id) {
     case ITERATIONS:
-        return parse_iterations(value, o);
+        return (int)parse_iterations(value, o);
     case TIMEOUT:
-        return parse_timeout(value, o);
+        return (int)parse_timeout(value, o);
     case MECHANISM:
         o->mechanism[o->n_mechanism++] = value;
         break;
@@ -156,8 +156,8 @@ static int take(void *to, int id, const char *value)
         o->help = true;
         break;
     default:
-        return complain(STATUS_BAD_ARGUMENT, "\"%s\": no argument expected here; see --help",
-                        value);
+        return (int)complain(STATUS_BAD_ARGUMENT, "\"%s\": no argument expected here; see --help",
+                             value);
     }
     return STATUS_VALIDATED;
 }

@@ -78,12 +78,13 @@ static int read_lines(struct xsc_trace *t, gzFile f)
     size_t line = 0;
     int error;
 
-    while (gzgets(f, text, sizeof(text))) {
+    for (z_off_t at = 0; gzgets(f, text, sizeof(text)); at = gztell(f)) {
         const size_t length = strlen(text);
         const int whole = length && text[length - 1] == '\n';
 
         line++;
-        if (!whole && !gzeof(f)) {
+        /* A NUL hides what comes after it, also in a last line that no newline ends. */
+        if ((!whole && !gzeof(f)) || gztell(f) - at != (z_off_t)length) {
             return complain(t->name, line, "a line too long, or with a NUL in it");
         }
         if (add_line(t, text, line)) {
