@@ -103,10 +103,11 @@ own own
 own plain.so -DPLUG_IN -shared -fPIC
 [ -n "$(exports plain.so)" ] || { echo "this test sees no exports where there are some"; exit 1; }
 own excluded.so -DPLUG_IN -shared -fPIC -Wl,--exclude-libs,libxsc-wait.a
-cmake -S "$src" -B "$work/hidden" -DCMAKE_C_COMPILER="$cc" -DXSC_HIDDEN=ON -DXSC_BUILD_TESTS=OFF \
-    -DXSC_BUILD_TOOLS=OFF -DXSC_BUILD_BENCH=OFF >"$work/log" 2>&1 &&
-    cmake --build "$work/hidden" --target xsc-wait-static -j 2 >>"$work/log" 2>&1 ||
-    { tail -n 30 "$work/log"; exit 1; }
+{
+    cmake -S "$src" -B "$work/hidden" -DCMAKE_C_COMPILER="$cc" -DXSC_HIDDEN=ON -DXSC_BUILD_TESTS=OFF \
+        -DXSC_BUILD_TOOLS=OFF -DXSC_BUILD_BENCH=OFF
+    cmake --build "$work/hidden" --target xsc-wait-static -j 2
+} >"$work/log" 2>&1 || { tail -n 30 "$work/log"; exit 1; }
 archive=$work/hidden/libxsc-wait.a
 own hidden-own
 "$work/hidden-own"
