@@ -26,7 +26,7 @@ set(XSC_CORE_SOURCES
 # How long to watch, learned: the library's, the simulator's and the tests'.
 set(XSC_POLICY_SOURCES core/plan.c core/policy.c core/spread.c)
 
-set(XSC_PORT_SOURCES user/library.c user/report.c user/posix.c user/barrier.c user/costs.c
+set(XSC_PORT_SOURCES user/library.c user/report.c user/posix.c user/process.c user/barrier.c user/costs.c
                      user/sites.c user/watch_then.c user/park.c user/event.c user/lock.c
                      user/mutex.c user/lock_debug.c user/idle.c user/shard.c user/doorbell.c
                      ${XSC_POLICY_SOURCES})
@@ -51,6 +51,7 @@ list(TRANSFORM XSC_PORT_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
 
 # What runs once, or seldom: small rather than fast (SPEC K5).
 set(XSC_COLD_SOURCES core/health.c core/mechanism.c core/validate.c user/doorbell.c user/linux.c
-                     user/linux_cpu.c user/linux_doorbell.c user/lock_debug.c user/report.c)
+                     user/linux_cpu.c user/linux_doorbell.c user/lock_debug.c user/process.c
+                     user/report.c)
 list(TRANSFORM XSC_COLD_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
 set_source_files_properties(${XSC_COLD_SOURCES} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")

@@ -34,7 +34,8 @@ const char *xsc_state_name(uint32_t state)
 /* ---------------------------------------------------------------- the manager's lock ---- */
 
 /*
- * The lock word holds the owner's process. A forked child inherits it taken by a thread
+ * The lock word holds the owner's process, by a number that is not its pid: parent and child
+ * may both be 1 of a pid namespace. A forked child inherits it taken by a thread
  * that does not exist in the child: the owner is then another process, and the child takes
  * it over, by compare-and-swap, so that of two of its threads one wins. Never waited for.
  */

@@ -58,7 +58,11 @@ uint32_t xsc_port_slot_hint(void);
  */
 bool xsc_port_may_judge(void);
 
-/* Differs between a process and its forked child. Called only while something is amiss. */
+/*
+ * A number of this process, never 0, and unlike that of each process that it was forked from: what
+ * threads of those have marked with theirs, a lock say, is nobody's any more. No system call, but
+ * the first time in a process, and where the OS has nothing better than getpid().
+ */
 uint64_t xsc_port_process(void);
 
 #endif /* XSC_CORE_PORT_H */

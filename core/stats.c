@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "core/port.h"
+
 static uint64_t get(const uint64_t *counter)
 {
     return __atomic_load_n(counter, __ATOMIC_RELAXED);
@@ -28,15 +30,18 @@ static void settle(uint64_t last, uint64_t in_slices_ns, struct xsc_counts *n,
 
 struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint)
 {
+    const uint32_t me = (uint32_t)xsc_port_process();
+
     for (uint32_t i = 0; i < XSC_SLOT_PROBES; i++) {
         struct xsc_slot *s = &t->slot[(hint + i) % XSC_SLOTS];
+        uint32_t owner = __atomic_load_n(&s->claimed, __ATOMIC_RELAXED);
 
         /*
          * Acquire pairs with the last owner's release, so that its counts are the ones we
          * add to. The load first keeps a taken slot's line from being torn from its owner.
          */
-        if (!__atomic_load_n(&s->claimed, __ATOMIC_RELAXED) &&
-            !__atomic_exchange_n(&s->claimed, 1, __ATOMIC_ACQUIRE)) {
+        if (owner != me && __atomic_compare_exchange_n(&s->claimed, &owner, me, false,
+                                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
             if (s->last) {
                 settle(s->last, s->in_slices_ns, &s->n, &s->waits);
                 __atomic_store_n(&s->last, 0, __ATOMIC_RELAXED);

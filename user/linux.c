@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +17,40 @@
 #include "user/library.h"
 #include "user/linux_cpu.h"
 #include "user/peer.h"
+#include "user/process.h"
+
+/* ------------------------------------------------------------------------ a child's mark ---- */
+
+#if !defined(MADV_WIPEONFORK)
+#define MADV_WIPEONFORK 18
+#endif
+
+/* No such advice: an emulator that takes this takes any, and does nothing. */
+#define MADV_NONSENSE (-1)
+
+uint32_t *xsc_wiped_page_map(void)
+{
+    const size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    const int saved = errno;
+    uint32_t *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED) {
+        page = NULL;
+    } else if (madvise(page, size, MADV_WIPEONFORK) || !madvise(page, size, MADV_NONSENSE)) {
+        munmap(page, size);
+        page = NULL;
+    }
+    errno = saved;
+    return page;
+}
+
+void xsc_wiped_page_unmap(uint32_t *page)
+{
+    const int saved = errno;
+
+    munmap(page, (size_t)sysconf(_SC_PAGESIZE));
+    errno = saved;
+}
 
 /* ---------------------------------------------------------- an instruction that may fault ---- */
 
@@ -117,11 +152,17 @@ int xsc_port_try(void (*fn)(void *), void *arg)
 
 /* --------------------------------------------------------------------------- placement ---- */
 
-static int storer_cpu = -1; /* changed by a probe only, under its caller's eyes */
+static int storer_named = -1; /* changed by a probe only, under its caller's eyes */
+static uint64_t storer_for;   /* that probe's process: a child forked meanwhile probes nothing */
+
+static int storer_cpu(void)
+{
+    return storer_named >= 0 && storer_for == xsc_port_process() ? storer_named : -1;
+}
 
 unsigned xsc_peer_cpus(void)
 {
-    return storer_cpu >= 0 ? 2 : xsc_library.cpu.cpus;
+    return storer_cpu() >= 0 ? 2 : xsc_library.cpu.cpus;
 }
 
 static int set_of(int cpu, cpu_set_t *set)
@@ -141,8 +182,8 @@ static int set_of(int cpu, cpu_set_t *set)
  */
 static bool peer_set(cpu_set_t *set)
 {
-    if (storer_cpu >= 0) {
-        return !set_of(storer_cpu, set);
+    if (storer_cpu() >= 0) {
+        return !set_of(storer_cpu(), set);
     }
     if (sched_getaffinity(0, sizeof(*set), set)) {
         return false;
@@ -197,7 +238,8 @@ int xsc_affinity_set(int waiter, int storer, struct xsc_affinity *before)
         sched_setaffinity(0, sizeof(before->set), &before->set);
     }
     before->moved |= waiter >= 0;
-    storer_cpu = storer;
+    storer_named = storer;
+    storer_for = xsc_port_process();
     return 0;
 }
 
@@ -206,5 +248,5 @@ void xsc_affinity_restore(const struct xsc_affinity *before)
     if (before->moved) {
         sched_setaffinity(0, sizeof(before->set), &before->set);
     }
-    storer_cpu = -1;
+    storer_named = -1;
 }

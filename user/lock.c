@@ -49,6 +49,7 @@
 #include "core/watch.h"
 #include "mech/mech.h"
 #include "user/library.h"
+#include "user/process.h"
 
 /*
  * The pairing, checked: does any mechanism of this architecture need an event that comes with the
@@ -77,7 +78,7 @@ extern inline void xsc_queue_unlock(struct xsc_queue *q, struct xsc_queue_node *
 #define LOOK_AGAIN_NS 20000u /* while watching: are we too many now? */
 #define YIELDS 32            /* before a queue's waiter parks */
 
-static uint32_t waiters; /* of this process, past the tight spin, now */
+static uint32_t waiters; /* of this process, past the tight spin, now: user/process.h */
 
 /* Whether there is no CPU left for the one that we all wait for. */
 static bool too_many(void)
@@ -86,7 +87,7 @@ static bool too_many(void)
                               ? xsc_library.cpu.cpus
                               : 1;
 
-    return __atomic_load_n(&waiters, __ATOMIC_RELAXED) >= cpus;
+    return xsc_heads(&waiters) >= cpus;
 }
 
 static void wait_for_turn(const struct xsc_watch *w, bool parks)
@@ -100,7 +101,9 @@ static void wait_for_turn(const struct xsc_watch *w, bool parks)
         return;
     }
     (void)xsc_library_ready();
-    __atomic_add_fetch(&waiters, 1, __ATOMIC_RELAXED);
+    const uint32_t generation = xsc_generation();
+
+    xsc_heads_enter(&waiters, generation);
     while (!met) {
         if (too_many() && !(parks && yields == YIELDS)) {
             xsc_port_yield();
@@ -116,7 +119,7 @@ static void wait_for_turn(const struct xsc_watch *w, bool parks)
             }
         }
     }
-    __atomic_sub_fetch(&waiters, 1, __ATOMIC_RELAXED);
+    xsc_heads_leave(&waiters, generation);
 }
 
 void xsc_ticket_lock_slow(struct xsc_ticket *t, uint16_t mine)

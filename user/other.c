@@ -13,6 +13,7 @@
 #include "user/affinity.h"
 #include "user/library.h"
 #include "user/peer.h"
+#include "user/process.h"
 
 void xsc_port_cpu(struct xsc_cpu *cpu)
 {
@@ -23,6 +24,16 @@ void xsc_port_cpu(struct xsc_cpu *cpu)
     xsc_test_features(cpu);
 #endif
     cpu->cpus = n > 0 ? (uint32_t)n : 0;
+}
+
+uint32_t *xsc_wiped_page_map(void)
+{
+    return NULL;
+}
+
+void xsc_wiped_page_unmap(uint32_t *page)
+{
+    (void)page;
 }
 
 int xsc_port_try(void (*fn)(void *), void *arg)

@@ -101,8 +101,3 @@ bool xsc_port_may_judge(void)
 {
     return true;
 }
-
-uint64_t xsc_port_process(void)
-{
-    return (uint64_t)getpid();
-}

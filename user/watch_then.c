@@ -28,8 +28,8 @@
  * elsewhere, and came to this CPU because we had left it.
  *
  * CROWDED. One CPU; or more threads of this process watching than there are CPUs. Whoever is to
- * wake us needs one, so we leave ours at once. A child forked meanwhile inherits the count of its
- * parent's watchers: it leaves the CPU sooner than it should, no more.
+ * wake us needs one, so we leave ours at once. A child that is forked meanwhile does not count its
+ * parent's watchers: see user/process.h.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -42,6 +42,7 @@
 #include "user/costs.h"
 #include "user/library.h"
 #include "user/park.h"
+#include "user/process.h"
 #include "user/sites.h"
 #include "user/sleep.h"
 
@@ -81,7 +82,7 @@ struct stay {
     bool in_the_way; /* the waker ran as soon as we had left it our CPU */
 };
 
-static uint32_t watching; /* threads, now */
+static uint32_t watching; /* threads, now: user/process.h */
 
 static bool crowded(void)
 {
@@ -89,18 +90,19 @@ static bool crowded(void)
                               ? xsc_library.cpu.cpus
                               : UINT32_MAX;
 
-    return cpus == 1 || __atomic_load_n(&watching, __ATOMIC_RELAXED) >= cpus;
+    return cpus == 1 || xsc_heads(&watching) >= cpus;
 }
 
 /* Until `end_ns` after the start. True: met, and *ns is when. */
 static bool watch_until(struct stay *s, uint64_t from_ns, uint64_t end_ns, uint64_t *ns)
 {
     struct xsc_watching how = {.asked = xsc_asked_by_environment, .again = s->watched, .n = 1};
+    const uint32_t generation = xsc_generation();
 
-    __atomic_add_fetch(&watching, 1, __ATOMIC_RELAXED);
+    xsc_heads_enter(&watching, generation);
     const bool met = xsc_core_watch(&xsc_library, s->watch, end_ns - from_ns, &how) == XSC_MET;
 
-    __atomic_sub_fetch(&watching, 1, __ATOMIC_RELAXED);
+    xsc_heads_leave(&watching, generation);
     s->watched = true;
     *ns = from_ns + how.took_ns;
     return met;

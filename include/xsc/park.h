@@ -58,7 +58,8 @@
  * - unpark orders nothing but itself after the stores before it, which may be plain, relaxed or
  *   release: use release (or stronger) where the store publishes something.
  * - Thread-safe; park, unpark: safe in signal handlers. errno is left alone. Not cancellation
- *   points. No allocation. Usable in a child after fork().
+ *   points. No allocation. Usable in a child after fork(), where no thread of the parent is parked:
+ *   the child's copy of a word in private memory is a word of its own.
  * - The writer may free the word's memory after its store, before unpark: unpark only uses the
  *   address.
  *
@@ -186,7 +187,8 @@ XSC_API enum xsc_park_barrier xsc_park_in_force(void);
 
 /*
  * Who is parked. A word's bucket holds twice the number of those parked for the words of that
- * bucket, plus one once the process is known to have a working membarrier. So 1 means: nobody
+ * bucket, plus one once the process is known to have a working membarrier; and, where threads of a
+ * forked child are parked, the child's generation in bits 31 to 23. So 1 means: nobody
  * is parked, and whoever parks from now on will bring my store to light. Everything else,
  * the initial 0 included, is for xsc_unpark_slow(). Part of the ABI; written by the library.
  */

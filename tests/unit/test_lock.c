@@ -358,14 +358,14 @@ static void a_ticket_watches_where_there_are_cpus(void **state)
 static void a_ticket_yields_where_there_are_none(void **state)
 {
     (void)state;
-    waiters = 1; /* and two CPUs: with this one there are two who wait */
+    waiters = XSC_HEAD; /* and two CPUs: with this one there are two who wait */
     xsc_ticket_lock(&ticket);
     fake.yield_ns = 1000;
     fake_call_at(fake.now + MS, unlock_the_ticket, NULL);
     xsc_ticket_lock(&ticket);
     assert_true(fake.yields > 900);
     assert_int_equal(os.sleeps, 0);
-    assert_int_equal(waiters, 1);
+    assert_int_equal(waiters, XSC_HEAD);
 }
 
 static void unlock_the_queue(void)
@@ -378,7 +378,7 @@ static void a_queue_parks_and_is_woken(void **state)
     (void)state;
     for (unsigned crowd = 0; crowd < 2; crowd++) {
         fresh(state);
-        waiters = crowd;
+        waiters = crowd * XSC_HEAD;
         fake.yield_ns = 1000;
         xsc_queue_lock(&queue, &node[0]);
         assert_int_equal(xsc_queue_trylock(&queue, &node[1]), -EBUSY);

@@ -279,6 +279,36 @@ static void in_a_crowd_nothing_is_watched_learned_or_timed(void **state)
     assert_int_equal(n.total, 2);
 }
 
+/* Watchers of the parent, which a forked child does not have; they come back in the parent only. */
+static void a_childs_crowd_is_its_own(void **state)
+{
+    (void)state;
+    const uint32_t parents = xsc_generation();
+
+    for (int i = 0; i < 3; i++) {
+        xsc_heads_enter(&watching, parents);
+    }
+    park(MS);
+    assert_true(os.asked_crowded);
+    fake.process++;
+    park(MS);
+    assert_false(os.asked_crowded);
+    for (int i = 0; i < 2; i++) {
+        xsc_heads_enter(&watching, xsc_generation());
+    }
+    for (int i = 0; i < 3; i++) { /* as a thread of the parent's that forked while it was counted */
+        xsc_heads_leave(&watching, parents);
+    }
+    park(MS);
+    assert_true(os.asked_crowded);
+    for (int i = 0; i < 3; i++) { /* and never below none */
+        xsc_heads_leave(&watching, xsc_generation());
+    }
+    assert_int_equal(watching, 0);
+    park(MS);
+    assert_false(os.asked_crowded);
+}
+
 static void in_a_crowd_timeouts_are_kept(void **state)
 {
     static const uint64_t lengths[] = {1, 1000, MS, 70 * MS};
@@ -334,6 +364,7 @@ int main(void)
         cmocka_unit_test_setup(woken_at_once_from_the_cpu_it_left, set_up),
         cmocka_unit_test_setup(an_unknown_cpu_is_no_evidence, set_up),
         cmocka_unit_test_setup(in_a_crowd_nothing_is_watched_learned_or_timed, set_up),
+        cmocka_unit_test_setup(a_childs_crowd_is_its_own, set_up),
         cmocka_unit_test_setup(in_a_crowd_timeouts_are_kept, set_up),
         cmocka_unit_test_setup(cpu_time_is_told_by_its_kind, set_up),
     };
