@@ -26,7 +26,7 @@ set(XSC_CORE_SOURCES
 # How long to watch, learned: the library's, the simulator's and the tests'.
 set(XSC_POLICY_SOURCES core/plan.c core/policy.c core/spread.c)
 
-set(XSC_PORT_SOURCES user/library.c user/report.c user/posix.c user/process.c user/barrier.c user/costs.c
+set(XSC_PORT_SOURCES user/library.c user/report.c user/posix.c user/process.c user/cpus.c user/barrier.c user/costs.c
                      user/sites.c user/watch_then.c user/park.c user/event.c user/lock.c
                      user/mutex.c user/lock_debug.c user/idle.c user/shard.c user/doorbell.c
                      ${XSC_POLICY_SOURCES})

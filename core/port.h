@@ -49,6 +49,12 @@ void xsc_port_nap(uint64_t ns);
 /* Tells the person who runs the process, once: one line without a newline. */
 void xsc_port_say(const char *line);
 
+/*
+ * A wait leaves the CPU, now or soon, and it is now_ns: a moment to read again what may have changed
+ * about the machine (xsc_engine_cpus()), if it is long enough since. Nothing in a kernel.
+ */
+void xsc_port_recheck(uint64_t now_ns);
+
 /* A small number that differs between threads (or CPUs): where to look for a free slot. */
 uint32_t xsc_port_slot_hint(void);
 

@@ -42,7 +42,8 @@
 #define NAP_AFTER_NS 1000000u     /* watched for so long */
 #define NAP_MAX_NS 1000000u
 #define NAP_PART 16u
-#define LATE_GRACE_NS 50000 /* later than this after its slice, the thread lost its CPU */
+#define RECHECK_NS 100000000u /* of a wait that never leaves the CPU */
+#define LATE_GRACE_NS 50000   /* later than this after its slice, the thread lost its CPU */
 
 /* *spun_ns: where a counter can tell for next to nothing; else 0. */
 static bool tight_spin(const struct xsc_engine *e, const struct xsc_watch *w, uint64_t *spun_ns)
@@ -189,6 +190,15 @@ static uint64_t nap_of(const struct watcher *by, const struct xsc_watching *how,
     return nap < left_ns ? nap : left_ns;
 }
 
+/*
+ * Whether to read again what may have changed about the machine: where the wait makes system calls
+ * anyway, or seldom. It has lasted ns, and `before` until its last slice.
+ */
+static bool recheck_due(const struct watcher *by, uint64_t nap, uint64_t before, uint64_t ns)
+{
+    return nap || by->mech->traits & XSC_LEAVES_CPU || ns / RECHECK_NS != before / RECHECK_NS;
+}
+
 /* After a nap: the time, but before the deadline, so that there is one more slice, if a short one. */
 static uint64_t last_look_due(uint64_t deadline_ns)
 {
@@ -218,7 +228,7 @@ static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_wat
         if (met) {
             break;
         }
-        const uint64_t slice = xsc_elapsed_ns(by.ctx->clock, from, now);
+        const uint64_t slice = xsc_elapsed_ns(by.ctx->clock, from, now), before_ns = ns;
 
         ns += slice;
         xsc_count(&slot->n.slices_ns, slice);
@@ -228,6 +238,9 @@ static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_wat
         }
         const uint64_t nap = nap_of(&by, how, ns, deadline_ns > now_ns ? deadline_ns - now_ns : 0);
 
+        if (recheck_due(&by, nap, before_ns, ns)) {
+            xsc_port_recheck(xsc_port_now_ns());
+        }
         if (nap) {
             xsc_port_nap(nap);
             from = now;
@@ -276,6 +289,13 @@ bool xsc_core_spin(struct xsc_engine *e, const struct xsc_watch *w, uint64_t *sp
     return false;
 }
 
+static bool leaves_cpu(const struct xsc_engine *e)
+{
+    const uint32_t choice = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
+
+    return choice && e->mech[XSC_PRIMARY(choice)].mech->traits & XSC_LEAVES_CPU;
+}
+
 enum xsc_end xsc_core_watch(struct xsc_engine *e, const struct xsc_watch *w, uint64_t timeout_ns,
                             struct xsc_watching *how)
 {
@@ -287,6 +307,9 @@ enum xsc_end xsc_core_watch(struct xsc_engine *e, const struct xsc_watch *w, uin
         xsc_engine_choose(e, how->asked());
     }
     xsc_health_check(e, now_ns);
+    if (leaves_cpu(e)) { /* short waits, too: each makes system calls */
+        xsc_port_recheck(now_ns);
+    }
 
     struct xsc_slot *slot = xsc_slot_claim(&e->stats, xsc_port_slot_hint());
     const enum xsc_end end = watch_until(e, w, now_ns, deadline_ns, slot, how);

@@ -48,6 +48,7 @@
 #include "core/wait.h"
 #include "core/watch.h"
 #include "mech/mech.h"
+#include "user/cpus.h"
 #include "user/library.h"
 #include "user/process.h"
 
@@ -83,11 +84,15 @@ static uint32_t waiters; /* of this process, past the tight spin, now: user/proc
 /* Whether there is no CPU left for the one that we all wait for. */
 static bool too_many(void)
 {
-    const uint32_t cpus = __atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE)
-                              ? xsc_library.cpu.cpus
-                              : 1;
+    const uint32_t cpus = __atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE) ? xsc_cpus() : 1;
 
-    return xsc_heads(&waiters) >= cpus;
+    return cpus && xsc_heads(&waiters) >= cpus;
+}
+
+static void yield(void)
+{
+    xsc_port_recheck(xsc_port_now_ns());
+    xsc_port_yield();
 }
 
 static void wait_for_turn(const struct xsc_watch *w, bool parks)
@@ -106,7 +111,7 @@ static void wait_for_turn(const struct xsc_watch *w, bool parks)
     xsc_heads_enter(&waiters, generation);
     while (!met) {
         if (too_many() && !(parks && yields == YIELDS)) {
-            xsc_port_yield();
+            yield();
             met = xsc_watch_met(w);
             yields++;
         } else if (parks) {
@@ -115,7 +120,7 @@ static void wait_for_turn(const struct xsc_watch *w, bool parks)
             met = xsc_core_watch(&xsc_library, w, LOOK_AGAIN_NS, &how) == XSC_MET;
             how.again = true;
             if (!met) {
-                xsc_port_yield();
+                yield();
             }
         }
     }

@@ -11,19 +11,25 @@
 #include "arch/arch.h"
 #include "core/port.h"
 #include "user/affinity.h"
+#include "user/cpus.h"
 #include "user/library.h"
 #include "user/peer.h"
 #include "user/process.h"
 
-void xsc_port_cpu(struct xsc_cpu *cpu)
+uint32_t xsc_count_cpus(void)
 {
     const long n = sysconf(_SC_NPROCESSORS_ONLN);
 
+    return n > 0 ? (uint32_t)n : 0;
+}
+
+void xsc_port_cpu(struct xsc_cpu *cpu)
+{
     xsc_arch_features(cpu);
 #if defined(XSC_TESTING)
     xsc_test_features(cpu);
 #endif
-    cpu->cpus = n > 0 ? (uint32_t)n : 0;
+    cpu->cpus = xsc_count_cpus();
 }
 
 uint32_t *xsc_wiped_page_map(void)
@@ -45,7 +51,7 @@ int xsc_port_try(void (*fn)(void *), void *arg)
 
 unsigned xsc_peer_cpus(void)
 {
-    return xsc_library.cpu.cpus;
+    return __atomic_load_n(&xsc_library.cpu.cpus, __ATOMIC_RELAXED);
 }
 
 void xsc_peer_place_tid(int tid)

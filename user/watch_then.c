@@ -40,6 +40,7 @@
 #include "core/wait.h"
 #include "core/watch.h"
 #include "user/costs.h"
+#include "user/cpus.h"
 #include "user/library.h"
 #include "user/park.h"
 #include "user/process.h"
@@ -84,13 +85,12 @@ struct stay {
 
 static uint32_t watching; /* threads, now: user/process.h */
 
+/* Where the number of CPUs is not known, neither is a crowd. */
 static bool crowded(void)
 {
-    const uint32_t cpus = __atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE)
-                              ? xsc_library.cpu.cpus
-                              : UINT32_MAX;
+    const uint32_t cpus = xsc_cpus();
 
-    return cpus == 1 || xsc_heads(&watching) >= cpus;
+    return cpus == 1 || (cpus && xsc_heads(&watching) >= cpus);
 }
 
 /* Until `end_ns` after the start. True: met, and *ns is when. */
@@ -135,6 +135,8 @@ static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
     const uint32_t b = xsc_park_bucket(s->watch->word);
     const bool nap = until_ns < s->deadline_ns;
     const bool timed = (nap || s->sleep) && xsc_stay_times(&s->site);
+
+    xsc_port_recheck(xsc_port_now_ns());
     const uint64_t cpu_before = timed ? xsc_port_cpu_ns() : 0;
     const int here = xsc_this_cpu();
     const uint64_t asleep_ns = xsc_port_now_ns();
@@ -234,14 +236,11 @@ static void count_sleep(bool watched, bool met)
 /* In a crowd: nothing is watched, and nothing learned but that by the watches now and then. */
 static int sleep_at_once(struct stay *s, uint64_t timeout_ns)
 {
-    uint64_t until_ns = XSC_FOREVER;
-
-    if (timeout_ns != XSC_FOREVER) {
-        const uint64_t now_ns = xsc_port_now_ns();
-
-        until_ns = timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns : XSC_FOREVER;
-    }
+    const uint64_t now_ns = xsc_port_now_ns();
+    const uint64_t until_ns = timeout_ns < XSC_FOREVER - now_ns ? now_ns + timeout_ns : XSC_FOREVER;
     uint64_t dozed_ns;
+
+    xsc_port_recheck(now_ns);
     const bool met = s->sleep ? s->sleep(s->arg, until_ns)
                               : doze(s->watch, false, until_ns, &dozed_ns);
 

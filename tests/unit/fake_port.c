@@ -292,6 +292,15 @@ bool xsc_port_may_judge(void)
     return !fake.waits_only;
 }
 
+void xsc_port_recheck(uint64_t now_ns)
+{
+    fake.rechecks++;
+    fake.rechecked_at = now_ns;
+    if (fake.on_recheck) {
+        fake.on_recheck();
+    }
+}
+
 uint64_t xsc_port_process(void)
 {
     if (fake.on_process) {

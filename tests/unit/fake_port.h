@@ -39,6 +39,8 @@ struct fake_port {
     bool waits_only;          /* xsc_port_may_judge() says no */
     void (*on_process)(void); /* called by xsc_port_process(): just before a lock is tried */
 
+    void (*on_recheck)(void); /* called by xsc_port_recheck() */
+
     int try_result; /* of xsc_port_try(); only 0 runs the function */
 
     const char *peer_trouble; /* not NULL: refused, for this reason */
@@ -49,7 +51,8 @@ struct fake_port {
     /* What was done to it. */
     unsigned clock_reads, counter_reads, yields, naps, tries, says;
     unsigned peer_starts, peer_stops, peer_wakes;
-    uint64_t longest_nap;
+    unsigned rechecks;
+    uint64_t rechecked_at, longest_nap;
     char line[FAKE_LINES][320];
 };
 

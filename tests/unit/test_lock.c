@@ -355,6 +355,14 @@ static void a_ticket_watches_where_there_are_cpus(void **state)
     assert_int_equal(waiters, 0);
 }
 
+/* Many or few, nobody knows: it watches, and gives up the CPU now and then. */
+static void a_ticket_watches_and_yields_where_nobody_knows(void **state)
+{
+    xsc_library.cpu.cpus = 0;
+    a_ticket_watches_where_there_are_cpus(state);
+    assert_int_equal(fake.rechecks, fake.yields);
+}
+
 static void a_ticket_yields_where_there_are_none(void **state)
 {
     (void)state;
@@ -480,6 +488,7 @@ int main(void)
         FRESH(free_at_the_deadline_is_taken),
         FRESH(tickets_wrap),
         FRESH(a_ticket_watches_where_there_are_cpus),
+        FRESH(a_ticket_watches_and_yields_where_nobody_knows),
         FRESH(a_ticket_yields_where_there_are_none),
         FRESH(a_queue_parks_and_is_woken),
         FRESH(a_turn_is_waited_for_before_the_lock),

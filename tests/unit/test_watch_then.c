@@ -269,7 +269,8 @@ static void in_a_crowd_nothing_is_watched_learned_or_timed(void **state)
     const unsigned clocks = fake.clock_reads;
 
     assert_int_equal(park(XSC_FOREVER), 0);
-    assert_int_equal(fake.clock_reads - clocks, 1); /* the waker's stamp */
+    assert_int_equal(fake.clock_reads - clocks, 2); /* the waker's stamp, and the recheck's */
+    assert_int_equal(fake.rechecks, 2);
     assert_int_equal(fake_script[0].waits, 0);
     assert_int_equal(os.learned + os.ended + os.wakings + os.cpu_times[0] + os.cpu_times[1], 0);
     const struct xsc_counts n = counts();
@@ -277,6 +278,19 @@ static void in_a_crowd_nothing_is_watched_learned_or_timed(void **state)
     assert_int_equal(n.parks, 2);
     assert_int_equal(n.parks_met, 2);
     assert_int_equal(n.total, 2);
+}
+
+static void an_unknown_number_of_cpus_is_no_crowd(void **state)
+{
+    (void)state;
+    xsc_library.cpu.cpus = 0;
+    watching = 100 * XSC_HEAD;
+    park(MS);
+    assert_false(os.asked_crowded);
+    xsc_library.cpu.cpus = 2;
+    park(MS);
+    assert_true(os.asked_crowded);
+    watching = 0;
 }
 
 /* Watchers of the parent, which a forked child does not have; they come back in the parent only. */
@@ -364,6 +378,7 @@ int main(void)
         cmocka_unit_test_setup(woken_at_once_from_the_cpu_it_left, set_up),
         cmocka_unit_test_setup(an_unknown_cpu_is_no_evidence, set_up),
         cmocka_unit_test_setup(in_a_crowd_nothing_is_watched_learned_or_timed, set_up),
+        cmocka_unit_test_setup(an_unknown_number_of_cpus_is_no_crowd, set_up),
         cmocka_unit_test_setup(a_childs_crowd_is_its_own, set_up),
         cmocka_unit_test_setup(in_a_crowd_timeouts_are_kept, set_up),
         cmocka_unit_test_setup(cpu_time_is_told_by_its_kind, set_up),
