@@ -31,7 +31,8 @@ set(XSC_PORT_SOURCES user/library.c user/report.c user/posix.c user/process.c us
                      user/mutex.c user/lock_debug.c user/idle.c user/shard.c user/doorbell.c
                      ${XSC_POLICY_SOURCES})
 if(XSC_PORT STREQUAL "linux")
-    list(APPEND XSC_PORT_SOURCES user/linux.c user/linux_cpu.c user/linux_sleep.c user/linux_shard.c
+    list(APPEND XSC_PORT_SOURCES user/linux.c user/linux_clock.c user/linux_cpu.c
+                                 user/linux_sleep.c user/linux_shard.c
                                  user/linux_doorbell.c)
     if(XSC_SANITIZE) # which must know of every thread
         list(APPEND XSC_PORT_SOURCES user/peer_thread.c)
@@ -39,7 +40,7 @@ if(XSC_PORT STREQUAL "linux")
         list(APPEND XSC_PORT_SOURCES user/peer_clone.c)
     endif()
 elseif(XSC_PORT STREQUAL "other")
-    list(APPEND XSC_PORT_SOURCES user/other.c user/other_sleep.c user/other_shard.c
+    list(APPEND XSC_PORT_SOURCES user/other.c user/posix_clock.c user/other_sleep.c user/other_shard.c
                                  user/other_doorbell.c user/peer_thread.c)
 else()
     message(FATAL_ERROR "XSC_PORT is linux or other, not \"${XSC_PORT}\"")

@@ -18,7 +18,8 @@
  *
  * WHY NO DEADLINE IS EARLY. The deadline is the OS clock's value at the start plus the
  * timeout, and the end is decided by reading that same clock. Ticks, whose rate is known to
- * some parts in ten thousand, only cut the time in between into slices.
+ * some parts in ten thousand, only cut the time in between into slices. (Where the OS clock was
+ * found to stand still, there is no deadline by it: then the slices are added up.)
  *
  * THE LAST RESORT. Nobody unparks a plain word, so its waiter can't leave the CPU for good. But one
  * that has watched for a millisecond may nap between slices, in proportion: the store is noticed
@@ -234,7 +235,7 @@ static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_wat
         xsc_count(&slot->n.slices_ns, slice);
         __atomic_store_n(&slot->in_slices_ns, ns, __ATOMIC_RELAXED);
         if (deadline_ns != XSC_FOREVER) {
-            now_ns = xsc_port_now_ns();
+            now_ns = by.ctx->clock->os_still ? now_ns + slice : xsc_port_now_ns();
         }
         const uint64_t nap = nap_of(&by, how, ns, deadline_ns > now_ns ? deadline_ns - now_ns : 0);
 
@@ -247,7 +248,7 @@ static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_wat
             now = by.ctx->clock->ticks();
             ns += xsc_elapsed_ns(by.ctx->clock, from, now);
             __atomic_store_n(&slot->in_slices_ns, ns, __ATOMIC_RELAXED);
-            now_ns = last_look_due(deadline_ns);
+            now_ns = by.ctx->clock->os_still ? now_ns + nap : last_look_due(deadline_ns);
         }
         /* Chosen, rolled back or reinstated meanwhile: a long wait is not stuck with the old. */
         const uint32_t newer = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);

@@ -1,35 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The part of the port that any POSIX system can do: clocks, stepping aside, one message. */
+/* The part of the port that any POSIX system can do: stepping aside, one message. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "arch/arch.h"
 #include "core/clock.h"
 #include "core/port.h"
 #include "user/library.h"
-
-static uint64_t read_ns(clockid_t id)
-{
-    struct timespec t;
-
-    return clock_gettime(id, &t) ? 0 : (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-uint64_t xsc_port_now_ns(void)
-{
-    return read_ns(CLOCK_MONOTONIC);
-}
-
-uint64_t xsc_port_cpu_ns(void)
-{
-    return read_ns(CLOCK_THREAD_CPUTIME_ID);
-}
 
 static uint64_t counter(void)
 {
@@ -58,16 +40,6 @@ int xsc_no_cancel(void)
 void xsc_cancel_as(int before)
 {
     pthread_setcancelstate(before, &before);
-}
-
-void xsc_port_nap(uint64_t ns)
-{
-    const struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
-    const int saved = errno, cancel = xsc_no_cancel();
-
-    nanosleep(&t, NULL);
-    xsc_cancel_as(cancel);
-    errno = saved;
 }
 
 /* One write, so that lines of several processes don't mix; no stdio, for signal handlers. */

@@ -201,9 +201,16 @@ uint64_t fake_counter(void)
 
 uint64_t xsc_port_now_ns(void)
 {
+    static uint64_t still_at;
+
     fake.clock_reads++;
+    if (!fake.still) {
+        still_at = 0;
+    } else if (!still_at) {
+        still_at = fake.now;
+    }
     fake_advance(fake.step);
-    return fake.now;
+    return fake.still ? still_at : fake.now;
 }
 
 uint64_t fake_ticks(const struct xsc_clock *clock)

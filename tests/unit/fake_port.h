@@ -26,6 +26,8 @@ struct fake_port {
     uint64_t now;  /* ns; the OS clock */
     uint64_t step; /* ns that reading either clock takes */
 
+    bool still; /* the OS clock does not move */
+
     uint64_t hz;           /* the counter's rate; 0: it stands still */
     uint64_t counter_base; /* what it shows at now = 0; may be near the end of 64 bits */
 

@@ -4,6 +4,7 @@
 
 #include "core/health.h"
 #include "core/mechanism.h"
+#include "core/wait.h"
 #include "tests/unit/fake_mech.h"
 #include "tests/unit/fake_port.h"
 
@@ -33,6 +34,13 @@ static int setup(void **state)
     e.table = table;
     e.n_mechs = FAKE_MECHS;
     return 0;
+}
+
+#define MS 1000000u
+
+static const char *asks_nothing(void)
+{
+    return NULL;
 }
 
 static void chose(const char *asked, enum xsc_chose how, const char *primary, const char *fallback)
@@ -181,6 +189,25 @@ static void an_unknown_number_of_cpus_is_many(void **state)
     (void)state;
     fake.cpu.cpus = 0;
     chose(NULL, XSC_CHOSE, "UMWAIT", "PAUSE");
+}
+
+/* The first wait ends: with what remains, and saying why. */
+static void with_a_clock_that_stands_still(void **state)
+{
+    (void)state;
+    for (int trusted = 0; trusted < 2; trusted++) {
+        setup(NULL);
+        fake.still = true;
+        fake.cpu.counter_trusted = trusted;
+        assert_int_equal(xsc_engine_choose(&e, NULL), XSC_CHOSE);
+        unit_contains(e.clock.source, "stands still");
+        uint32_t word = 0;
+        const struct xsc_watch w = {&word, 0, UINT32_MAX, 4, XSC_UNTIL_NOT};
+
+        assert_int_equal(xsc_core_wait(&e, &w, 20 * MS, asks_nothing), XSC_TIMED_OUT);
+        fake_store_at(fake.now + MS, &word, 4, 1);
+        assert_int_equal(xsc_core_wait(&e, &w, XSC_FOREVER, asks_nothing), XSC_MET);
+    }
 }
 
 static void cpus_are(uint32_t n, const char *primary, const char *fallback)
@@ -571,6 +598,7 @@ int main(void)
         cmocka_unit_test_setup(one_cpu_and_late_naps, setup),
         cmocka_unit_test_setup(an_unknown_number_of_cpus_is_many, setup),
         cmocka_unit_test_setup(cpus_come_and_go, setup),
+        cmocka_unit_test_setup(with_a_clock_that_stands_still, setup),
         cmocka_unit_test_setup(one_cpu_and_then_more, setup),
         cmocka_unit_test_setup(what_was_asked_for_stays_on_one_cpu, setup),
         cmocka_unit_test_setup(by_name_in_any_case, setup),
