@@ -15,7 +15,7 @@
 
 #include "core/cpu.h"
 
-#if defined(XSC_FORCE_GENERIC) /* -DXSC_FORCE_GENERIC: build as for a CPU nobody knows */
+#if defined(XSC_FORCE_GENERIC) /* -DXSC_FORCE_GENERIC: build as for an unknown CPU */
 #include "arch/generic/arch.h"
 #elif defined(__x86_64__)
 #include "arch/x86/arch.h"

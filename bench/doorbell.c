@@ -180,7 +180,7 @@ static void run(const struct bench_options *o)
 
     fd = eventfd(0, EFD_CLOEXEC);
     if (fd < 0 || xsc_doorbell_open(&bell, NULL) || xsc_doorbell_try(&bell, XSC_BELL_TRIAL_RINGS)) {
-        bench_die("no doorbell to be had, or it failed its trial");
+        bench_die("no doorbell available, or it failed its trial");
     }
     for (unsigned row = 0; row < N_GAPS * N_CONTENDERS; row++) {
         const unsigned c = row % N_CONTENDERS;

@@ -68,8 +68,8 @@
 
 DEFINE_LOOPS(u32, uint32_t, v != 0, xsc_wait_u32(word, 0, TIMEOUT))
 DEFINE_LOOPS(u64, uint64_t, v != 0, xsc_wait_u64(word, 0, TIMEOUT))
-DEFINE_LOOPS(mask, uint32_t, (v & 1) == 1, xsc_wait_mask_u32(word, 1, 1, TIMEOUT))
-DEFINE_LOOPS(reached, uint32_t, v - 1 <= UINT32_MAX / 2, xsc_wait_reached_u32(word, 1, TIMEOUT))
+DEFINE_LOOPS(mask, uint32_t, (v & 1) == 1, xsc_wait_mask(word, 1, 1, TIMEOUT))
+DEFINE_LOOPS(reached, uint32_t, v - 1 <= UINT32_MAX / 2, xsc_wait_reached(word, 1, TIMEOUT))
 
 #define PAIR(where, id, name)                                                                      \
     {                                                                                              \
@@ -80,8 +80,7 @@ DEFINE_LOOPS(reached, uint32_t, v - 1 <= UINT32_MAX / 2, xsc_wait_reached_u32(wo
         text,                                                                                      \
         {                                                                                          \
             PAIR(where, u32, "xsc_wait_u32"), PAIR(where, u64, "xsc_wait_u64"),                    \
-                PAIR(where, mask, "xsc_wait_mask_u32"),                                            \
-                PAIR(where, reached, "xsc_wait_reached_u32")                                       \
+                PAIR(where, mask, "xsc_wait_mask"), PAIR(where, reached, "xsc_wait_reached")       \
         }                                                                                          \
     }
 

@@ -50,7 +50,7 @@ static uint64_t wait_ns(void)
 
 static void child(const struct bench_options *o)
 {
-    /* Paid by anyone who uses the clocks: not the library's. */
+    /* Paid by any user of the clocks: not the library's cost. */
     bench_now_ns();
     bench_cpu_ns();
     const long faults_before = faults();

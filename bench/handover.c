@@ -132,7 +132,7 @@ static void set(struct bench_table *t, unsigned row, unsigned round, struct resu
     bench_cell(t, row, P99)[round] = r.p99;
 }
 
-/* ---- who is measured, in this order in every round ---- */
+/* ---- the contenders, in this order in every round ---- */
 
 struct contender {
     const struct bench_peer *peer; /* NULL: the library in a child, with GENERIC */

@@ -95,7 +95,7 @@ struct bench_skew bench_measure_skew(const int cpu[2]);
 /* ------------------------------------------------------------------------- processes ---- */
 
 /*
- * Runs this program anew: `question --child part`, on the same CPUs, with XSC_MECHANISM set
+ * Runs this program again: `question --child part`, on the same CPUs, with XSC_MECHANISM set
  * (NULL: as it is), and reads n numbers from what it prints. Ends the program on any failure.
  */
 void bench_child(const char *question, uint64_t part, uint32_t iterations, const char *mechanism,

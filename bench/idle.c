@@ -237,7 +237,7 @@ static void measure_wakeups(uint32_t n, const struct bench_table *t, unsigned ro
     pthread_t thread;
 
     if (pthread_create(&thread, NULL, kick, &w)) {
-        bench_die("no thread to be had");
+        bench_die("no thread could be started");
     }
     for (uint32_t i = 0; i < n; i++) {
         xsc_nap(&w.sleeper, XSC_FOREVER);

@@ -16,6 +16,7 @@
 #include <xsc/wait.h>
 
 #include "bench/bench.h"
+#include "tools/cli.h"
 
 #define EXIT_ARGUMENTS 2
 
@@ -53,7 +54,7 @@ static void help(void)
     puts("usage: xsc-wait-bench QUESTION [--rounds N] [--iterations N] [--cpus A,B] [--json]\n"
          "       xsc-wait-bench watch --pauses 1,2,4,10\n"
          "       xsc-wait-bench replay [--peers A,B,...] [TRACE...]\n"
-         "       xsc-wait-bench --list | --help | --version\n"
+         "       xsc-wait-bench --list | -h | --help | --version\n"
          "\n"
          "  --rounds N      how often every contender is measured, in turns\n"
          "  --iterations N  waits of each contender in a round (processes: first-wait;\n"
@@ -202,13 +203,13 @@ int main(int argc, char *argv[])
     switch (o.action) {
     case BENCH_LIST:
         list();
-        return 0;
+        return !cli_stdout_written("xsc-wait-bench");
     case BENCH_HELP:
         help();
-        return 0;
+        return !cli_stdout_written("xsc-wait-bench");
     case BENCH_VERSION:
         printf("xsc-wait-bench %s\n", xsc_version());
-        return 0;
+        return !cli_stdout_written("xsc-wait-bench");
     case BENCH_RUN:
         break;
     }

@@ -2,7 +2,7 @@
 /*
  * one-cpu: two threads on the same CPU hand a word back and forth.
  *
- * Whoever spins there keeps the very thread from running that would end the spin (SPEC D4). The
+ * A spinning waiter there keeps the very thread from running that would end the spin (SPEC D4). The
  * process may use all its CPUs, so nothing tells a contender beforehand; `taskset -c 0` in front
  * of it is the other case, where the process's own set does. Measured is throughput, as the time of
  * one hand-over: a round's wall time by twice its trips.

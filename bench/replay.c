@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * replay: recorded waits of real programs, waited anew by every contender.
+ * replay: recorded waits of real programs, waited again by every contender.
  *
  * Two pinned threads. The waiter says that it waits; the writer lets the trace's gap go by on a
  * CPU of its own (asleep where there is much time, then looking at the clock), stamps, posts. A
@@ -26,7 +26,7 @@
 #define ROUNDS 5u
 #define WAITS 1000u
 #define STRETCH_NS 300000000ull /* of a round, whatever the number of waits */
-#define GAP_MAX_NS 100000000ull /* longer ones are cut: nobody's latency depends on them */
+#define GAP_MAX_NS 100000000ull /* longer ones are cut: no latency depends on them */
 #define COARSE_NS 300000ull     /* a gap this long is slept through until so much before its end */
 #define OURS 0                  /* xsc_park */
 
@@ -221,8 +221,8 @@ static void replay(const struct bench_options *o, const struct choice *c, struct
 
     for (unsigned i = 0; i < c->n; i++) {
         order[i] = i;
-        if (contenders[c->which[i]].peer->anew) {
-            contenders[c->which[i]].peer->anew();
+        if (contenders[c->which[i]].peer->restart) {
+            contenders[c->which[i]].peer->restart();
         }
     }
     exchange.gaps = gaps;
@@ -450,7 +450,7 @@ static void run(const struct bench_options *o)
 
 const struct bench_question bench_replay = {
     .name = "replay",
-    .what = "recorded waits (TRACE...), waited anew: latency, CPU and cost beside every peer",
+    .what = "recorded waits (TRACE...), waited again: latency, CPU and cost beside every peer",
     .two_cpus = true,
     .takes_files = true,
     .prepare = prepare,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The question replay and its peers, each where it is to be had; the report says which were not.
+# The question replay and its peers, each where it is available; the report says which are not.
 
 target_sources(xsc-wait-bench PRIVATE replay.c peers/replay_xsc.c peers/replay_bare.c
                                       peers/replay_posix.c

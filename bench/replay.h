@@ -19,12 +19,12 @@ struct replay_peer {
     int (*start)(void);
 
     /* Before each trace; NULL: it has nothing to forget. */
-    void (*anew)(void);
+    void (*restart)(void);
 
     /* Returns once something newer than `seen` has been posted. */
     void (*wait)(uint32_t seen);
 
-    /* Stores `news`, and wakes whoever waits. */
+    /* Stores `news`, and wakes the waiter. */
     void (*post)(uint32_t news);
 };
 

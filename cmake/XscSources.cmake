@@ -10,23 +10,18 @@ set(XSC_CORE_SOURCES
     core/mechanism.c
     core/stats.c
     core/validate.c
-    core/wait.c
-    mech/generic.c
-    mech/isb.c
-    mech/mwaitx.c
-    mech/pause.c
-    mech/tpause.c
-    mech/umwait.c
-    mech/wfe.c
-    mech/wfe_armv7.c
-    mech/wfet.c
-    mech/wrs.c
-    mech/yield.c)
+    core/wait.c)
+
+# All of them: a file for another architecture is empty.
+file(GLOB xsc_mech_sources CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}"
+     "${PROJECT_SOURCE_DIR}/mech/*.c")
+list(APPEND XSC_CORE_SOURCES ${xsc_mech_sources})
 
 # How long to watch, learned: the library's, the simulator's and the tests'.
 set(XSC_POLICY_SOURCES core/plan.c core/policy.c core/spread.c)
 
-set(XSC_PORT_SOURCES user/library.c user/report.c user/posix.c user/process.c user/cpus.c user/barrier.c user/costs.c
+set(XSC_PORT_SOURCES user/library.c user/config.c user/report.c user/posix.c user/process.c
+                     user/cpus.c user/say.c user/barrier.c user/costs.c
                      user/sites.c user/watch_then.c user/park.c user/event.c user/lock.c
                      user/mutex.c user/lock_debug.c user/idle.c user/shard.c user/doorbell.c
                      ${XSC_POLICY_SOURCES})
@@ -51,8 +46,7 @@ list(TRANSFORM XSC_POLICY_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
 list(TRANSFORM XSC_PORT_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
 
 # What runs once, or seldom: small rather than fast (SPEC K5).
-set(XSC_COLD_SOURCES core/health.c core/mechanism.c core/validate.c user/doorbell.c user/linux.c
-                     user/linux_cpu.c user/linux_doorbell.c user/lock_debug.c user/process.c
-                     user/report.c)
+set(XSC_COLD_SOURCES core/health.c core/mechanism.c core/validate.c user/config.c user/doorbell.c user/linux.c
+                     user/linux_cpu.c user/linux_doorbell.c user/lock_debug.c user/process.c user/report.c user/say.c)
 list(TRANSFORM XSC_COLD_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/")
 set_source_files_properties(${XSC_COLD_SOURCES} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")

@@ -17,7 +17,7 @@
 #define TRIES 3 /* a trial disturbed by a preemption gets another chance */
 
 const struct xsc_mechanism *const xsc_mechanisms[XSC_N_MECHANISMS] = {
-#define XSC_ENTRY(id) &xsc_mech_##id,
+#define XSC_ENTRY(id, traits) &xsc_mech_##id,
     XSC_MECHANISMS(XSC_ENTRY)
 #undef XSC_ENTRY
 };

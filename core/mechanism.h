@@ -102,7 +102,7 @@ struct xsc_engine {
 };
 
 /* Every mechanism of this architecture, best first. */
-#define XSC_COUNT_ONE(id) +1
+#define XSC_COUNT_ONE(id, traits) +1
 #define XSC_N_MECHANISMS (0 XSC_MECHANISMS(XSC_COUNT_ONE))
 extern const struct xsc_mechanism *const xsc_mechanisms[XSC_N_MECHANISMS];
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * xsc_doorbell.ko: a register whose write raises an interrupt, as a way to wake who sleeps, given to
+ * xsc_doorbell.ko: a register whose write raises an interrupt, as a way to wake sleepers, given to
  * programs as /dev/xsc-doorbellN. What is a device's own is in a file of its own (doorbell.h). No
  * register of those known has a page for itself, so none can be mapped.
  *
@@ -12,7 +12,7 @@
  * and what each step is for.
  *
  * REMOVAL. An open file holds a reference on its bell, not on the device. `gone` is set under the
- * lock that everyone holds who touches registers, and only then they are unmapped; sleepers are
+ * lock that every user of the registers holds, and only then they are unmapped; sleepers are
  * woken to find it set. misc_open() and misc_deregister() exclude each other by misc's own mutex, so
  * no file is opened on a bell whose device's reference has been dropped.
  */

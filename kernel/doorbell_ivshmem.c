@@ -9,9 +9,9 @@
  * the last one there is an interrupt: models/doorbell.pml, -DEVENTFD.
  *
  * A device that its server has not set up yet ignores rings, and can't tell: it fails its trial. Bound
- * anew, it is tried anew.
+ * again, it is validated again.
  *
- * ABSENT PEERS. The device ignores a ring to a peer that is not there, and can't tell who is. With
+ * ABSENT PEERS. The device ignores a ring to a peer that is not there, and can't tell which peers are. With
  * roll=1 the drivers keep a roll themselves, in the last 64 KiB of the shared memory: a byte for
  * each ID, written by its owner only, so that nothing need be atomic between guests. All guests must
  * then do so, and no program may use these 64 KiB. A guest that dies stays on the roll: a ring to it

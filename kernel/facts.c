@@ -135,7 +135,7 @@ bool xsc_claimed_instructions_run(void)
 
 static void ask_kernel(struct xsc_cpu *cpu)
 {
-#ifdef RISCV_ISA_EXT_ZAWRS /* since 6.11; before it nobody knows, and it is tried by name only */
+#ifdef RISCV_ISA_EXT_ZAWRS /* since 6.11; before it unknown, and tried by name only */
 	if (riscv_isa_extension_available(NULL, ZAWRS))
 		cpu->has |= XSC_HAS_ZAWRS;
 #else

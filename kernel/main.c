@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * xsc_wait.ko: the core of xsc-wait in the kernel. Chooses when it is loaded, watches over the
- * choice every 10 s, and waits for whoever calls xsc_wait().
+ * choice every 10 s, and waits on behalf of callers of xsc_wait().
  *
- * LIFETIME. Who calls xsc_wait() has a reference on this module by the symbol, so no wait is under
+ * LIFETIME. A caller of xsc_wait() has a reference on this module by the symbol, so no wait is under
  * way when it is unloaded. Of its own it then ends, in this order: the files (whose removal waits
  * for readers), fault injection, the watchdog (and with it a trial, and the trial's thread).
  */
@@ -52,7 +52,7 @@ static const struct xsc_mechanism *const table[] = {
 #endif
 };
 
-/* Longer than the library's: it is made at load, when nobody waits for it. */
+/* Longer than the library's: it is made at load, before any wait. */
 static const struct xsc_trial_plan load_plan = {
 	.rounds = 1000,
 	.quiet_waits = 10,

@@ -14,7 +14,7 @@ struct xsc_trial_plan;
 /* The kernel's one engine. Chosen before anything of this module can be called. */
 extern struct xsc_engine xsc_kernel_engine;
 
-/* What is the task that may judge and try mechanisms: the watchdog's, and nobody else's. */
+/* True only in the watchdog's task, the only one allowed to validate mechanisms. */
 bool xsc_watchdog_runs_here(void);
 
 /* facts.c: whether the wait instructions that CPUID promises execute, found out under a fixup. */

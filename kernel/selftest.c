@@ -100,7 +100,8 @@ static void own_waits(struct pair *p)
 	}
 	for (i = 0; i < 50; i++) {
 		start = ktime_get();
-		expect(p, "a wait nobody ends", xsc_wait(&word, (u64)waits, 50000), -ETIMEDOUT);
+		expect(p, "a wait that nothing ends", xsc_wait(&word, (u64)waits, 50000),
+		       -ETIMEDOUT);
 		if (ktime_to_ns(ktime_sub(ktime_get(), start)) < 50000)
 			wrong(p, "a deadline came early", 0);
 	}
@@ -149,7 +150,7 @@ static int storer_main(void *arg)
 
 /*
  * Traffic: the storer raises ping every 50 us and more, so that a wait is well past its tight spin;
- * and every other wait is for pong, which nobody changes.
+ * and every other wait is for pong, which does not change.
  */
 static int traffic_storer(void *arg)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * /sys/kernel/xsc/wait/: see docs/abi/sysfs-kernel-xsc-wait. Every file is read-only, one value and
- * a newline. Each read sums the per-CPU slots anew, so two files read one after the other may
+ * a newline. Each read sums the per-CPU slots again, so two files read one after the other may
  * belong to different moments.
  */
 #include <linux/errno.h>

@@ -5,7 +5,7 @@
  * (an emulator may end a WFE for one that is only pending), no reservation, the event register
  * empty. Arm DDI 0487, D1.6: "Wait for Event mechanism and Send event".
  *
- *   stream   waits that nobody ends. They end, so it was the event stream that ended them; without it
+ *   stream   waits that no store ends. They end, so it was the event stream that ended them; without it
  *            they would last for ever, and none is made.
  *   sent     waits that another CPU's SEV ends: that CPU stores first, lets 100 us pass, looks whether
  *            the other still sleeps (slept: how many did), then sends. One that SEV does not end

@@ -6,8 +6,7 @@
  * CPU has it, waits with it once, and states the facts it relies on with their source. No
  * policy, no statistics, no OS: core/ decides when to use it and whether to believe it.
  *
- * To add one: write the file, name it in the list below, give it a row in
- * docs/mechanisms.md. The list's order is the order of preference, best first.
+ * To add one: write the file, give it a line in the list below and a row in docs/mechanisms.md.
  */
 #ifndef XSC_MECH_H
 #define XSC_MECH_H
@@ -33,7 +32,7 @@ enum xsc_trait {
 enum xsc_presence {
     XSC_ABSENT, /* known not to be there, or not fit for use: *why says which */
     XSC_PRESENT,
-    XSC_UNCERTAIN, /* nobody could be asked: tried only when the user asks for it by name */
+    XSC_UNCERTAIN, /* unknown here: tried only when the user asks for it by name */
 };
 
 /* Why one hardware wait came back. */
@@ -79,36 +78,49 @@ struct xsc_mechanism {
 
 /* ------------------------------------------------------------------------- the list ---- */
 
-#if defined(XSC_ARCH_X86)
-#define XSC_MECHANISMS(M) M(umwait) M(mwaitx) M(pause) M(tpause) M(generic)
-#elif defined(XSC_ARCH_ARM64)
-#define XSC_MECHANISMS(M) M(wfet) M(wfe) M(isb) M(yield) M(generic)
-#elif defined(XSC_ARCH_ARM)
-#define XSC_MECHANISMS(M) M(yield) M(wfe_armv7) M(generic)
-#elif defined(XSC_ARCH_RISCV64)
-#define XSC_MECHANISMS(M) M(wrs) M(pause) M(generic)
-#else
-#define XSC_MECHANISMS(M) M(generic)
-#endif
-
 /*
- * The traits of each, for its .traits and for whoever must know at compile time. The one that
- * others build on is XSC_NEEDS_WAKE: a lock whose waiters may wait so must make the event in its
- * unlock, and user/lock.c does not compile if it does not.
+ * M(id, traits): one line a mechanism, best first. Everything else follows from it: the file is
+ * mech/ID.c, which defines xsc_mech_ID with .traits = XSC_TRAITS_ID, and builds, the kernel's included,
+ * take all of mech/. tests/style/mechanisms.sh holds the files and docs/mechanisms.md against this list.
+ * The trait that others build on is XSC_NEEDS_WAKE: a lock whose waiters may wait so must make the
+ * event in its unlock, and user/lock.c does not compile if it does not.
  */
-#define XSC_TRAITS_umwait (XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT | XSC_WATCHES_LINE)
-#define XSC_TRAITS_mwaitx (XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT | XSC_WATCHES_LINE)
-#define XSC_TRAITS_pause XSC_POLL
-#define XSC_TRAITS_tpause (XSC_POLL | XSC_DEADLINE | XSC_MAY_FAULT)
-#define XSC_TRAITS_generic (XSC_POLL | XSC_LEAVES_CPU)
-#define XSC_TRAITS_wfet (XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT)
-#define XSC_TRAITS_wfe XSC_MONITOR
-#define XSC_TRAITS_isb XSC_POLL
-#define XSC_TRAITS_yield XSC_POLL
-#define XSC_TRAITS_wfe_armv7 (XSC_MONITOR | XSC_NEEDS_WAKE)
-#define XSC_TRAITS_wrs (XSC_MONITOR | XSC_MAY_FAULT)
+/* clang-format off */
+#if defined(XSC_ARCH_X86)
+#define XSC_MECHANISMS(M)                                                                          \
+    M(umwait, XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT | XSC_WATCHES_LINE)                       \
+    M(mwaitx, XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT | XSC_WATCHES_LINE)                       \
+    M(pause, XSC_POLL)                                                                             \
+    M(tpause, XSC_POLL | XSC_DEADLINE | XSC_MAY_FAULT)                                             \
+    M(generic, XSC_POLL | XSC_LEAVES_CPU)
+#elif defined(XSC_ARCH_ARM64)
+#define XSC_MECHANISMS(M)                                                                          \
+    M(wfet, XSC_MONITOR | XSC_DEADLINE | XSC_MAY_FAULT)                                            \
+    M(wfe, XSC_MONITOR)                                                                            \
+    M(isb, XSC_POLL)                                                                               \
+    M(yield, XSC_POLL)                                                                             \
+    M(generic, XSC_POLL | XSC_LEAVES_CPU)
+#elif defined(XSC_ARCH_ARM)
+#define XSC_MECHANISMS(M)                                                                          \
+    M(yield, XSC_POLL)                                                                             \
+    M(wfe_armv7, XSC_MONITOR | XSC_NEEDS_WAKE)                                                     \
+    M(generic, XSC_POLL | XSC_LEAVES_CPU)
+#elif defined(XSC_ARCH_RISCV64)
+#define XSC_MECHANISMS(M)                                                                          \
+    M(wrs, XSC_MONITOR | XSC_MAY_FAULT)                                                            \
+    M(pause, XSC_POLL)                                                                             \
+    M(generic, XSC_POLL | XSC_LEAVES_CPU)
+#else
+#define XSC_MECHANISMS(M)                                                                          \
+    M(generic, XSC_POLL | XSC_LEAVES_CPU)
+#endif
+/* clang-format on */
 
-#define XSC_DECLARE_MECHANISM(id) extern const struct xsc_mechanism xsc_mech_##id;
+#define XSC_TRAITS_OF(id, traits) XSC_TRAITS_##id = (traits),
+enum { XSC_MECHANISMS(XSC_TRAITS_OF) };
+#undef XSC_TRAITS_OF
+
+#define XSC_DECLARE_MECHANISM(id, traits) extern const struct xsc_mechanism xsc_mech_##id;
 XSC_MECHANISMS(XSC_DECLARE_MECHANISM)
 #undef XSC_DECLARE_MECHANISM
 

@@ -68,7 +68,7 @@ trap 'rm -f "$log"' EXIT
 
 # The package lists may be old, or not be there at all (a container's image): only then update.
 if ! "${install[@]}" >"$log" 2>&1; then
-    say "that failed; reading the package lists anew"
+    say "that failed; reading the package lists again"
     "${as_root[@]}" apt-get update -qq >"$log" 2>&1 || true
     "${install[@]}" >"$log" 2>&1 || {
         tail -n 5 "$log" >&2

@@ -24,18 +24,28 @@
  * Who leaves at N1 changed `calls` before the N3 that would end the work, so that fails, and
  * another MSG_RING follows its N1. N1 releases and N2 acquires, so what the caller
  * stored comes first.
+ *
+ * A WAKE-UP THAT CAN'T BE SENT. It goes to a descriptor of our own, so that the program may close its
+ * ring's (io_uring_close_ring_fd(3)). A full completion queue (EOVERFLOW) ends a sleep by itself. What
+ * else may fail is the second ring, whose descriptor the program closed among others: then the
+ * wake-up is sent from a third, made for it. If that fails as well, `unreached` says so, and from
+ * then on the shard looks for itself each millisecond. The sleep it is in ends within a second: none
+ * is longer. So no message stays for longer than that.
  */
 #define _GNU_SOURCE
 #include <xsc/uring.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <liburing.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NS_PER_S 1000000000u
-#define LONGEST_S 1000000 /* then the shard asks again */
+#define LONGEST_NS NS_PER_S   /* then the shard looks for itself */
+#define UNREACHED_NS 1000000u /* the same, where wake-ups can't be sent */
 
 /* Not in the header of liburing 2.3. */
 #if !defined(IORING_SETUP_DEFER_TASKRUN)
@@ -46,32 +56,48 @@ struct xsc_uring {
     struct io_uring *ring;
     struct xsc_shard_ring of_shard;
     struct io_uring bell; /* from which wake-ups are sent */
-    uint32_t calls;
+    int fd;               /* our own descriptor of the ring, */
+    int number;           /* and the program's, which the body is told */
+    uint32_t calls, unreached;
     uint64_t wakes;
 };
 
 /* ------------------------------------------------------------------------------- wake-ups ---- */
 
-/*
- * One MSG_RING. 0, or what the kernel has against it: -EOVERFLOW where the queue is full, and then
- * nobody sleeps; where it can't just now, it is asked again.
- */
-static int send_wake(struct xsc_uring *u)
+/* One MSG_RING from that ring. 0, or what the kernel has against it. */
+static int send_from(struct io_uring *bell, int fd)
 {
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&u->bell);
+    struct io_uring_sqe *sqe = io_uring_get_sqe(bell);
     struct io_uring_cqe *cqe;
     int err;
 
-    io_uring_prep_msg_ring(sqe, u->ring->ring_fd, 0, XSC_URING_WAKE, 0);
-    do {
-        err = io_uring_submit_and_wait(&u->bell, 1);
+    if (!sqe) { /* full of what could not be submitted */
+        return -EIO;
+    }
+    io_uring_prep_msg_ring(sqe, fd, 0, XSC_URING_WAKE, 0);
+    do { /* where it can't just now, it is asked again */
+        err = io_uring_submit_and_wait(bell, 1);
     } while (err == -EINTR || err == -EAGAIN || err == -EBUSY || err == -ENOMEM);
-    if (io_uring_peek_cqe(&u->bell, &cqe)) {
+    if (io_uring_peek_cqe(bell, &cqe)) {
         return err < 0 ? err : -EIO;
     }
     err = cqe->res;
-    io_uring_cqe_seen(&u->bell, cqe);
-    return err;
+    io_uring_cqe_seen(bell, cqe);
+    return err == -EOVERFLOW ? 0 : err; /* a full queue ends the sleep */
+}
+
+static void send_wake(struct xsc_uring *u)
+{
+    struct io_uring third;
+    int err = send_from(&u->bell, u->fd);
+
+    if (err < 0 && !io_uring_queue_init(2, &third, 0)) {
+        err = send_from(&third, u->fd);
+        io_uring_queue_exit(&third);
+    }
+    if (err < 0) {
+        __atomic_store_n(&u->unreached, 1, __ATOMIC_RELAXED);
+    }
 }
 
 static void uring_wake(void *arg)
@@ -120,14 +146,14 @@ static uint64_t now_ns(void)
 
 static void sleep_until(struct xsc_uring *u, uint64_t deadline_ns)
 {
+    const uint64_t longest = __atomic_load_n(&u->unreached, __ATOMIC_RELAXED) ? UNREACHED_NS
+                                                                              : LONGEST_NS;
     const uint64_t now = now_ns(), left = deadline_ns > now ? deadline_ns - now : 0;
-    struct __kernel_timespec t = {.tv_sec = LONGEST_S};
+    const uint64_t ns = left < longest ? left : longest;
+    struct __kernel_timespec t = {.tv_sec = (int64_t)(ns / NS_PER_S),
+                                  .tv_nsec = (long long)(ns % NS_PER_S)};
     struct io_uring_cqe *cqe;
 
-    if (left / NS_PER_S < LONGEST_S) {
-        t.tv_sec = (int64_t)(left / NS_PER_S);
-        t.tv_nsec = (long long)(left % NS_PER_S);
-    }
     /* What was prepared and not submitted goes with it. */
     io_uring_submit_and_wait_timeout(u->ring, &cqe, 1, &t, NULL);
 }
@@ -144,7 +170,7 @@ static int uring_wait(void *arg, uint64_t deadline_ns)
         any = take_wakes(u, &woken);
     }
     errno = saved;
-    return any ? u->ring->ring_fd : -1;
+    return any ? u->number : -1;
 }
 
 /* ---------------------------------------------------------------------------- open, close ---- */
@@ -165,18 +191,22 @@ int xsc_uring_open(struct io_uring *ring, struct xsc_uring **uring)
     if (!u) {
         return -ENOMEM;
     }
-    int err = io_uring_queue_init(2, &u->bell, 0);
+    u->number = ring->ring_fd;
+    u->fd = fcntl(ring->ring_fd, F_DUPFD_CLOEXEC, 0);
+    int err = u->fd >= 0 ? io_uring_queue_init(2, &u->bell, 0) : -errno;
 
     if (err) {
+        if (u->fd >= 0) {
+            close(u->fd);
+        }
         free(u);
         return err;
     }
     u->ring = ring;
     u->of_shard = (struct xsc_shard_ring){ring->cq.ktail, uring_wait, uring_wake, u};
     /* Tried out: the operation's number says nothing on a kernel that does not know it. */
-    if (send_wake(u) < 0) {
-        io_uring_queue_exit(&u->bell);
-        free(u);
+    if (send_from(&u->bell, u->fd) < 0) {
+        xsc_uring_close(u);
         return -ENOTSUP;
     }
     *uring = u;
@@ -187,6 +217,7 @@ void xsc_uring_close(struct xsc_uring *uring)
 {
     if (uring) {
         io_uring_queue_exit(&uring->bell);
+        close(uring->fd);
         free(uring);
     }
 }

@@ -3,13 +3,10 @@
 #define _GNU_SOURCE
 #include "user/costs.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include <xsc/watch.h>
 
 #include "core/port.h"
-#include "user/library.h"
+#include "user/config.h"
 #include "user/sleep.h"
 
 #define FIRST_NAPS 5
@@ -38,48 +35,6 @@ static uint32_t get(const uint32_t *p)
 static void set(uint32_t *p, uint32_t v)
 {
     __atomic_store_n(p, v, __ATOMIC_RELAXED);
-}
-
-/* ----------------------------------------------------------------------- preference ---- */
-
-static uint32_t weight_by_name(const char *name)
-{
-    static const struct {
-        const char *name;
-        uint32_t weight;
-    } known[] = {
-        {"latency", XSC_WEIGHT_LATENCY},
-        {"balanced", XSC_WEIGHT_BALANCED},
-        {"cpu", XSC_WEIGHT_CPU},
-    };
-
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-        if (!strcmp(name, known[i].name)) {
-            return known[i].weight;
-        }
-    }
-    return 0;
-}
-
-static uint32_t told;
-
-uint32_t xsc_preferred_weight(void)
-{
-#if defined(__GLIBC__)
-    const char *name = secure_getenv("XSC_PREFER");
-#else
-    const char *name = getenv("XSC_PREFER");
-#endif
-    const uint32_t weight = name && *name ? weight_by_name(name) : XSC_WEIGHT_BALANCED;
-
-    if (!weight) {
-        if (!__atomic_exchange_n(&told, 1, __ATOMIC_RELAXED)) {
-            xsc_port_say("xsc-wait: XSC_PREFER is neither latency, balanced nor cpu; using "
-                         "balanced");
-        }
-        return XSC_WEIGHT_BALANCED;
-    }
-    return weight;
 }
 
 /* ------------------------------------------------------------------------- evidence ---- */
@@ -149,7 +104,9 @@ static void measure(void)
         const uint64_t cpu_before = xsc_port_cpu_ns();
         const uint64_t due = xsc_port_now_ns() + FIRST_NAP_NS;
 
-        xsc_sleep(&never, 0, 1, due, false);
+        if (xsc_sleep(&never, 0, 1, due, false) == XSC_SLEPT_REFUSED) {
+            xsc_port_nap(FIRST_NAP_NS); /* what the waits will do */
+        }
         const uint64_t now = xsc_port_now_ns();
 
         late[i] = now > due ? now - due : 0;
@@ -244,7 +201,7 @@ void xsc_costs_refresh(void)
 {
     if (!get(&changes)) {
         measure();
-        const struct xsc_costs first = as_seen(&everywhere, 0, xsc_preferred_weight());
+        const struct xsc_costs first = as_seen(&everywhere, 0, xsc_config_weight());
 
         store(&in_force, &first);
     } else if (!take_over(&everywhere, &in_force)) {

@@ -55,7 +55,4 @@ bool xsc_costs_settle(struct xsc_evidence *site, uint32_t doze_ns, struct xsc_co
 /* A figure of a kind, for the site and the process; any thread. A nap's lateness as XSC_NAP_LATE. */
 void xsc_costs_saw(struct xsc_evidence *site, enum xsc_evidence_of what, uint64_t ns);
 
-/* XSC_PREFER: a weight of core/costs.h. Says so, once, where it is set to something unknown. */
-uint32_t xsc_preferred_weight(void);
-
 #endif /* XSC_USER_COSTS_H */

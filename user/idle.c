@@ -21,12 +21,11 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <xsc/nap.h>
 
 #include "core/port.h"
+#include "user/config.h"
 #include "user/sleep.h"
 
 enum { AWAKE, NAPPING, KICKED };
@@ -49,6 +48,7 @@ int xsc_nap(struct xsc_nap_word *word, uint64_t ns)
 {
     const uint64_t now_ns = xsc_port_now_ns();
     const uint64_t until_ns = ns < XSC_FOREVER - now_ns ? now_ns + ns : XSC_FOREVER;
+    uint64_t refused_ns = 0;
     uint32_t was = AWAKE;
 
     if (!__atomic_compare_exchange_n(&word->state, &was, NAPPING, 0, __ATOMIC_ACQ_REL,
@@ -59,7 +59,8 @@ int xsc_nap(struct xsc_nap_word *word, uint64_t ns)
     tell_once(ARMED, ACTIVE, "idle governor: active, this is its first nap");
     while (__atomic_load_n(&word->state, __ATOMIC_ACQUIRE) == NAPPING &&
            (until_ns == XSC_FOREVER || xsc_port_now_ns() < until_ns)) {
-        xsc_sleep(&word->state, NAPPING, NAP_BIT, until_ns, false);
+        xsc_nap_if_refused(xsc_sleep(&word->state, NAPPING, NAP_BIT, until_ns, false), &refused_ns,
+                           until_ns);
     }
     return __atomic_exchange_n(&word->state, AWAKE, __ATOMIC_ACQ_REL) == KICKED ? 0 : -ETIMEDOUT;
 }
@@ -73,34 +74,21 @@ void xsc_nap_kick(struct xsc_nap_word *word)
 
 int xsc_idle_asked(uint64_t *max_sleep_ns)
 {
-    static const struct {
-        const char *text, *line;
-        uint64_t ns;
-    } allowed[] = {
-        {"50", "idle governor: on, naps of at most 50 us (XSC_IDLE_SLEEP)", 50000},
-        {"100", "idle governor: on, naps of at most 100 us (XSC_IDLE_SLEEP)", 100000},
-        {"200", "idle governor: on, naps of at most 200 us (XSC_IDLE_SLEEP)", 200000},
-    };
+    uint32_t us;
 
     if (!max_sleep_ns) {
         return -EINVAL;
     }
     *max_sleep_ns = 0;
-#if defined(__GLIBC__)
-    const char *asked = secure_getenv("XSC_IDLE_SLEEP");
-#else
-    const char *asked = getenv("XSC_IDLE_SLEEP");
-#endif
-    if (!asked || !*asked || !strcmp(asked, "0")) {
-        return 0;
+    if (!xsc_config_idle_us(&us)) {
+        return -EINVAL;
     }
-    for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
-        if (!strcmp(asked, allowed[i].text)) {
-            tell_once(0, ARMED, allowed[i].line);
-            *max_sleep_ns = allowed[i].ns;
-            return 0;
-        }
+    if (us) {
+        tell_once(0, ARMED,
+                  us == 50    ? "idle governor: on, naps of at most 50 us (XSC_IDLE_SLEEP)"
+                  : us == 100 ? "idle governor: on, naps of at most 100 us (XSC_IDLE_SLEEP)"
+                              : "idle governor: on, naps of at most 200 us (XSC_IDLE_SLEEP)");
     }
-    xsc_port_say("idle governor: off: XSC_IDLE_SLEEP is 0 (off), 50, 100 or 200 us, nothing else");
-    return -EINVAL;
+    *max_sleep_ns = us * 1000u;
+    return 0;
 }

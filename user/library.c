@@ -4,42 +4,30 @@
 #include "user/library.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include <xsc/wait.h>
 
+#include "core/costs.h"
 #include "core/wait.h"
-#include "user/costs.h"
+#include "user/config.h"
 
 struct xsc_engine xsc_library;
 
 /* C99 inline: these make the external definitions, for callers that can't inline. */
 #define XSC_EMIT(bits, type)                                                                       \
-    extern inline int xsc_wait_u##bits(const volatile type *, type, uint64_t);                     \
-    extern inline int xsc_wait_mask_u##bits(const volatile type *, type, type, uint64_t);          \
-    extern inline int xsc_wait_reached_u##bits(const volatile type *, type, uint64_t);
+    extern inline int xsc_wait_u##bits(const volatile type *, type, uint64_t);
 XSC_EMIT(8, uint8_t)
 XSC_EMIT(16, uint16_t)
 XSC_EMIT(32, uint32_t)
 XSC_EMIT(64, uint64_t)
 #undef XSC_EMIT
 
-/* Whoever prefers latency gets it, at the price of a CPU. */
-static void set_naps(void)
+const char *xsc_set_up_by_environment(void)
 {
-    __atomic_store_n(&xsc_library.naps, xsc_preferred_weight() != XSC_WEIGHT_LATENCY,
+    /* A process that prefers latency gets it, at the price of a CPU. */
+    __atomic_store_n(&xsc_library.naps, xsc_config_weight() != XSC_WEIGHT_LATENCY,
                      __ATOMIC_RELAXED);
-}
-
-const char *xsc_asked_by_environment(void)
-{
-    set_naps();
-#if defined(__GLIBC__)
-    const char *name = secure_getenv("XSC_MECHANISM");
-#else
-    const char *name = getenv("XSC_MECHANISM");
-#endif
-    return name && *name ? name : NULL;
+    return xsc_config_mechanism();
 }
 
 int xsc_wait_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
@@ -47,7 +35,7 @@ int xsc_wait_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
     if (!watch || !xsc_watch_valid(watch)) {
         return -EINVAL;
     }
-    return xsc_core_wait(&xsc_library, watch, timeout_ns, xsc_asked_by_environment) == XSC_MET
+    return xsc_core_wait(&xsc_library, watch, timeout_ns, xsc_set_up_by_environment) == XSC_MET
                ? 0
                : -ETIMEDOUT;
 }
@@ -65,7 +53,7 @@ int xsc_wait_any(const struct xsc_watch *watches, size_t n, uint64_t timeout_ns)
         }
     }
     return xsc_core_wait_any(&xsc_library, watches, (uint32_t)n, timeout_ns,
-                             xsc_asked_by_environment, &which) == XSC_MET
+                             xsc_set_up_by_environment, &which) == XSC_MET
                ? (int)which
                : -ETIMEDOUT;
 }
@@ -75,10 +63,9 @@ int xsc_init(const struct xsc_config *config)
     if (config && config->size != sizeof(*config)) {
         return -EINVAL;
     }
-    const char *asked = config && config->mechanism ? config->mechanism
-                                                    : xsc_asked_by_environment();
+    const char *by_environment = xsc_set_up_by_environment();
+    const char *asked = config && config->mechanism ? config->mechanism : by_environment;
 
-    set_naps();
     switch (xsc_engine_choose(&xsc_library, asked)) {
     case XSC_CHOSE:
         return 0;
@@ -97,7 +84,7 @@ int xsc_init(const struct xsc_config *config)
 int xsc_library_ready(void)
 {
     if (!__atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE)) {
-        xsc_engine_choose(&xsc_library, xsc_asked_by_environment());
+        xsc_engine_choose(&xsc_library, xsc_set_up_by_environment());
     }
     return __atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE) ? 0 : -EBUSY;
 }

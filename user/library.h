@@ -10,8 +10,11 @@
 /* The one engine of this process. */
 extern struct xsc_engine xsc_library;
 
-/* XSC_MECHANISM, or NULL where it is unset, empty or not to be trusted. */
-const char *xsc_asked_by_environment(void);
+/*
+ * Before the choice: sets what the engine does as the environment asks (whether plain waits nap),
+ * and returns the mechanism that it asks for, or NULL. Sets the same whenever it is called.
+ */
+const char *xsc_set_up_by_environment(void);
 
 /* Chooses if nothing has been chosen yet. Returns 0, or -EBUSY. */
 int xsc_library_ready(void);

@@ -16,7 +16,9 @@
 #define _GNU_SOURCE
 #include <elf.h>
 #include <errno.h>
+#include <limits.h>
 #include <link.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +29,7 @@
 #include <unistd.h>
 
 #include "core/port.h"
+#include "user/library.h"
 
 #define NS_PER_S 1000000000u
 
@@ -207,11 +210,17 @@ void xsc_port_nap(uint64_t ns)
 #if defined(KERNEL_CALL) && defined(SYS_clock_nanosleep_time64) && !defined(__LP64__)
     const struct kernel_time t = {(int64_t)(ns / NS_PER_S), (int64_t)(ns % NS_PER_S)};
 
-    syscall(SYS_clock_nanosleep_time64, CLOCK_MONOTONIC, 0, &t, NULL);
+    const long err = syscall(SYS_clock_nanosleep_time64, CLOCK_MONOTONIC, 0, &t, NULL);
 #else
     const struct timespec t = {(time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S)};
 
-    syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &t, NULL);
+    const long err = syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &t, NULL);
 #endif
+    if (err && errno != EINTR) { /* refused, by a seccomp filter */
+        const int cancel = xsc_no_cancel();
+
+        poll(NULL, 0, (int)(ns / 1000000u < INT_MAX ? (ns + 999999u) / 1000000u : INT_MAX));
+        xsc_cancel_as(cancel);
+    }
     errno = saved;
 }

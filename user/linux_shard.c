@@ -20,6 +20,7 @@
 #include <xsc/watch.h>
 
 #include "core/port.h"
+#include "user/sleep.h"
 
 #define NS_PER_S 1000000000u
 #define NS_PER_MS 1000000u
@@ -138,7 +139,13 @@ void xsc_poll_ring(void *arg)
     const uint64_t one = 1;
     const int saved = errno;
 
-    syscall(SYS_write, poll->bell, &one, sizeof(one));
+    /*
+     * EAGAIN: 2^64 - 2 rings, and the last one was an edge as well. Where the write is refused, a
+     * change of what is waited for makes an event: an eventfd can always be written to.
+     */
+    if (syscall(SYS_write, poll->bell, &one, sizeof(one)) < 0 && errno != EAGAIN) {
+        control(poll, EPOLL_CTL_MOD, poll->bell, EPOLLIN | EPOLLOUT | EPOLLET);
+    }
     errno = saved;
 }
 
@@ -167,13 +174,16 @@ int xsc_poll_wait(void *arg, uint64_t deadline_ns)
                                  (int64_t)(left_ns % NS_PER_S)};
 
         n = syscall(SYS_epoll_pwait2, poll->set, &event, 1, left, NULL, (size_t)0);
-        if (n < 0 && (errno == ENOSYS || errno == EPERM)) {
+        if (n < 0 && errno != EINTR && errno != EBADF) { /* too old, or a filter refuses it */
             __atomic_store_n(&coarse, 1, __ATOMIC_RELAXED);
         }
     }
     if (!left_ns || deadline_ns == XSC_FOREVER || __atomic_load_n(&coarse, __ATOMIC_RELAXED)) {
         n = syscall(SYS_epoll_pwait, poll->set, &event, 1,
                     deadline_ns == XSC_FOREVER ? -1 : milliseconds(left_ns), NULL, (size_t)0);
+    }
+    if (n < 0 && errno != EINTR && left_ns) { /* refused, or the set was closed: not to spin */
+        xsc_port_nap(left_ns < XSC_REFUSED_NAP_NS ? left_ns : XSC_REFUSED_NAP_NS);
     }
     errno = saved;
     return n == 1 && event.data.fd != poll->bell ? event.data.fd : -1;

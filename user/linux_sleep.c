@@ -38,8 +38,28 @@ struct futex_timespec {
     futex_time s, ns;
 };
 
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
-               uint64_t deadline_ns, bool shared)
+/*
+ * What a futex call's errno says. EAGAIN, ETIMEDOUT and EINTR are the three ways in which a sleep
+ * that was possible ends without a wake. Every other one says that there was no sleep and that the
+ * next call will fail as well: EFAULT (device memory, a read-only private page), EINVAL, ENOSYS (no
+ * futex, no futex_waitv), EPERM or EACCES or whatever else a seccomp filter returns, ENOMEM.
+ */
+static enum xsc_slept slept_by_errno(int error)
+{
+    switch (error) {
+    case EAGAIN:
+        return XSC_SLEPT_CHANGED;
+    case ETIMEDOUT:
+        return XSC_SLEPT_TIMED_OUT;
+    case EINTR:
+        return XSC_SLEPT_INTERRUPTED;
+    default:
+        return XSC_SLEPT_REFUSED;
+    }
+}
+
+enum xsc_slept xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+                         uint64_t deadline_ns, bool shared)
 {
     /* Absolute, by CLOCK_MONOTONIC: FUTEX_WAIT_BITSET without FUTEX_CLOCK_REALTIME. */
     const struct futex_timespec until = {(futex_time)(deadline_ns / NS_PER_S),
@@ -48,8 +68,13 @@ void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
     const bool bounded = deadline_ns != XSC_FOREVER && deadline_ns / NS_PER_S <= FUTEX_TIME_MAX;
     const int saved = errno;
 
-    syscall(FUTEX_CALL, word, op, expected, bounded ? &until : NULL, NULL, bits);
+    const enum xsc_slept end = syscall(FUTEX_CALL, word, op, expected, bounded ? &until : NULL,
+                                       NULL, bits) >= 0
+                                   ? XSC_SLEPT_WOKEN
+                                   : slept_by_errno(errno);
+
     errno = saved;
+    return end;
 }
 
 int xsc_this_cpu(void)
@@ -82,7 +107,8 @@ struct wide_half {
 
 #define HALF_32BIT_SHARED 2u /* FUTEX_32, without FUTEX_PRIVATE_FLAG */
 
-bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns)
+enum xsc_slept xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected,
+                              uint64_t deadline_ns)
 {
 #if defined(SYS_futex_waitv)
     struct {
@@ -91,22 +117,24 @@ bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t d
     struct wide_half half[2];
     const int saved = errno;
     uint32_t parts[2];
-    bool there;
 
     memcpy(parts, &expected, sizeof(parts));
     for (size_t i = 0; i < 2; i++) {
         half[i] = (struct wide_half){parts[i], (uintptr_t)word + 4 * i, HALF_32BIT_SHARED, 0};
     }
-    there = syscall(SYS_futex_waitv, half, 2, 0, deadline_ns != XSC_FOREVER ? &until : NULL,
-                    CLOCK_MONOTONIC) >= 0 ||
-            errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT;
+    const enum xsc_slept end = syscall(SYS_futex_waitv, half, 2, 0,
+                                       deadline_ns != XSC_FOREVER ? &until : NULL,
+                                       CLOCK_MONOTONIC) >= 0
+                                   ? XSC_SLEPT_WOKEN
+                                   : slept_by_errno(errno);
+
     errno = saved;
-    return there;
+    return end;
 #else
     (void)word;
     (void)expected;
     (void)deadline_ns;
-    return false;
+    return XSC_SLEPT_REFUSED;
 #endif
 }
 

@@ -56,7 +56,7 @@
  * The pairing, checked: does any mechanism of this architecture need an event that comes with the
  * store? Then unlock must make one, and only then.
  */
-#define XSC_OR_TRAITS(id) | XSC_TRAITS_##id
+#define XSC_OR_TRAITS(id, traits) | (traits)
 enum { ANY_TRAIT = 0 XSC_MECHANISMS(XSC_OR_TRAITS) };
 _Static_assert(!(ANY_TRAIT & XSC_NEEDS_WAKE) || XSC_UNLOCK_EVENT,
                "xsc/lock.h: unlock makes no event, and some mechanism needs one");
@@ -97,7 +97,7 @@ static void yield(void)
 
 static void wait_for_turn(const struct xsc_watch *w, bool parks)
 {
-    struct xsc_watching how = {.asked = xsc_asked_by_environment, .n = 1};
+    struct xsc_watching how = {.asked = xsc_set_up_by_environment, .n = 1};
     uint64_t spun_ns;
     uint32_t yields = 0;
     bool met = false;

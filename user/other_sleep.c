@@ -11,29 +11,33 @@
 
 #define NAP_NS 1000000u
 
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
-               uint64_t deadline_ns, bool shared)
+enum xsc_slept xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+                         uint64_t deadline_ns, bool shared)
 {
     (void)bits;
     (void)shared;
     if (__atomic_load_n(word, __ATOMIC_RELAXED) != expected) {
-        return;
+        return XSC_SLEPT_CHANGED;
     }
     const uint64_t now = xsc_port_now_ns();
 
     if (deadline_ns == XSC_FOREVER || deadline_ns > now + NAP_NS) {
         xsc_port_nap(NAP_NS);
-    } else if (deadline_ns > now) {
+        return XSC_SLEPT_INTERRUPTED;
+    }
+    if (deadline_ns > now) {
         xsc_port_nap(deadline_ns - now);
     }
+    return XSC_SLEPT_TIMED_OUT;
 }
 
-bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns)
+enum xsc_slept xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected,
+                              uint64_t deadline_ns)
 {
     (void)word;
     (void)expected;
     (void)deadline_ns;
-    return false;
+    return XSC_SLEPT_REFUSED;
 }
 
 uint64_t xsc_slack(uint64_t ns)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The part of the port that any POSIX system can do: stepping aside, one message. */
+/* The part of the port that any POSIX system can do: stepping aside, threads. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "arch/arch.h"
@@ -40,22 +41,6 @@ int xsc_no_cancel(void)
 void xsc_cancel_as(int before)
 {
     pthread_setcancelstate(before, &before);
-}
-
-/* One write, so that lines of several processes don't mix; no stdio, for signal handlers. */
-void xsc_port_say(const char *line)
-{
-    char text[320];
-    const size_t n = strnlen(line, sizeof(text) - 1);
-    const int saved = errno, cancel = xsc_no_cancel();
-
-    memcpy(text, line, n);
-    text[n] = '\n';
-    if (write(STDERR_FILENO, text, n + 1) < 0) {
-        /* nobody to tell */
-    }
-    xsc_cancel_as(cancel);
-    errno = saved;
 }
 
 uint32_t xsc_port_slot_hint(void)

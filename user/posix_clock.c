@@ -2,6 +2,8 @@
 /* The clocks of a POSIX system of which nothing more is known. Linux: user/linux_clock.c. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <time.h>
 
 #include "core/port.h"
@@ -29,7 +31,9 @@ void xsc_port_nap(uint64_t ns)
     const struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
     const int saved = errno, cancel = xsc_no_cancel();
 
-    nanosleep(&t, NULL);
+    if (nanosleep(&t, NULL) && errno != EINTR) {
+        poll(NULL, 0, (int)(ns / 1000000u < INT_MAX ? (ns + 999999u) / 1000000u : INT_MAX));
+    }
     xsc_cancel_as(cancel);
     errno = saved;
 }

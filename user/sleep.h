@@ -12,20 +12,65 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/port.h"
+
+/* Why a sleep ended. */
+enum xsc_slept {
+    XSC_SLEPT_WOKEN,       /* by xsc_wake(), or by a wake of the same address that was not ours */
+    XSC_SLEPT_CHANGED,     /* the word was not as expected: there was no sleep */
+    XSC_SLEPT_TIMED_OUT,   /* the deadline */
+    XSC_SLEPT_INTERRUPTED, /* a signal, or a port that wakes to look */
+    XSC_SLEPT_REFUSED,     /* the OS can't sleep on this word: it returns at once, every time */
+};
+
 /*
- * Sleeps unless *word is no longer `expected`, until xsc_wake() for that word and one of
- * `bits`, until deadline_ns of the OS clock (XSC_FOREVER: none), or for no reason. To look
- * at the word and to fall asleep is one step for whoever stores and then wakes. shared: who
- * wakes may be in another process.
+ * Sleeps unless *word is no longer `expected`, until xsc_wake() for that word and one of `bits`,
+ * until deadline_ns of the OS clock (XSC_FOREVER: none), or until a signal. Compare-and-sleep is
+ * atomic with respect to a writer that stores and then calls xsc_wake(). shared: the writer may be
+ * in another process.
+ *
+ * XSC_SLEPT_REFUSED: memory that the kernel takes no futex in (a device's, a read-only private
+ * mapping), or a filter that forbids the system call. A caller that would call again naps in
+ * between (xsc_nap_if_refused()), or it would spin.
  */
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
-               uint64_t deadline_ns, bool shared);
+enum xsc_slept xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+                         uint64_t deadline_ns, bool shared);
 
 /*
  * The same, shared, for 8 aligned bytes, any of which may change; woken as its first half.
- * False: there is no such thing here, nothing was slept.
+ * XSC_SLEPT_REFUSED also where the OS has no such call.
  */
-bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns);
+enum xsc_slept xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected,
+                              uint64_t deadline_ns);
+
+/*
+ * After each sleep of a loop: where it was refused, a nap takes its place, of a sixteenth of the
+ * time since the first refusal, at least 1 ms and at most 16 ms, and not past until_ns. So a wait
+ * is late by a millisecond or a sixteenth of itself, and costs a few microseconds of CPU a nap.
+ * *since_ns is the loop's own, 0 at first.
+ */
+#define XSC_REFUSED_NAP_NS 1000000u
+#define XSC_REFUSED_NAP_MAX_NS 16000000u
+
+static inline void xsc_nap_if_refused(enum xsc_slept end, uint64_t *since_ns, uint64_t until_ns)
+{
+    if (end != XSC_SLEPT_REFUSED) {
+        return;
+    }
+    const uint64_t now_ns = xsc_port_now_ns();
+
+    if (!*since_ns) {
+        *since_ns = now_ns;
+    }
+    const uint64_t part = (now_ns - *since_ns) / 16;
+    const uint64_t ns = part < XSC_REFUSED_NAP_NS       ? XSC_REFUSED_NAP_NS
+                        : part < XSC_REFUSED_NAP_MAX_NS ? part
+                                                        : XSC_REFUSED_NAP_MAX_NS;
+
+    if (until_ns > now_ns) {
+        xsc_port_nap(until_ns - now_ns < ns ? until_ns - now_ns : ns);
+    }
+}
 
 /*
  * How late the kernel may make this thread's timers, in ns; returns what it was before. Makes a

@@ -4,10 +4,10 @@
  * takes away features, so that a test that emulates an instruction can have it found.
  */
 #define _GNU_SOURCE
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/cpu.h"
+#include "user/config.h"
 #include "user/library.h"
 
 static const struct {
@@ -21,7 +21,7 @@ static const struct {
 
 void xsc_test_features(struct xsc_cpu *cpu)
 {
-    const char *list = getenv("XSC_TEST_FEATURES");
+    const char *list = xsc_config_test_features();
 
     for (const char *p = list; p && *p;) {
         const size_t n = strcspn(p, ",");

@@ -96,7 +96,7 @@ static bool crowded(void)
 /* Until `end_ns` after the start. True: met, and *ns is when. */
 static bool watch_until(struct stay *s, uint64_t from_ns, uint64_t end_ns, uint64_t *ns)
 {
-    struct xsc_watching how = {.asked = xsc_asked_by_environment, .again = s->watched, .n = 1};
+    struct xsc_watching how = {.asked = xsc_set_up_by_environment, .again = s->watched, .n = 1};
     const uint32_t generation = xsc_generation();
 
     xsc_heads_enter(&watching, generation);
@@ -113,14 +113,16 @@ static bool doze(const struct xsc_watch *w, bool nap, uint64_t until_ns, uint64_
 {
     static const uint32_t never;
     const uint64_t start_ns = xsc_port_now_ns();
-    uint64_t now_ns = start_ns;
+    uint64_t now_ns = start_ns, refused_ns = 0;
 
     do {
         const uint64_t part = (now_ns - start_ns) / DOZE_PART;
         const uint64_t ns = part < DOZE_NS ? DOZE_NS : part < DOZE_MAX_NS ? part : DOZE_MAX_NS;
 
         *from_ns = now_ns;
-        xsc_sleep(&never, 0, 1, nap || now_ns + ns > until_ns ? until_ns : now_ns + ns, false);
+        const uint64_t end_ns = nap || now_ns + ns > until_ns ? until_ns : now_ns + ns;
+
+        xsc_nap_if_refused(xsc_sleep(&never, 0, 1, end_ns, false), &refused_ns, end_ns);
         now_ns = xsc_port_now_ns();
         if (xsc_watch_met(w)) {
             return true;

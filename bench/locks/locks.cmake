@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The question locks and its peers, each where it is to be had; the report says which were not.
+# The question locks and its peers, each where it is available; the report says which are not.
 
 target_sources(xsc-wait-bench PRIVATE locks/locks.c locks/peers_xsc.c locks/peers_posix.c)
 target_compile_definitions(xsc-wait-bench PRIVATE XSC_BENCH_LOCKS)

@@ -24,7 +24,7 @@ struct mcs_node {
     ck_spinlock_mcs_context_t node;
 } __attribute__((aligned(128)));
 
-/* A CLH lock keeps the node of its last owner, who goes on with that of the one before. */
+/* A CLH lock keeps the node of its last owner; that owner continues with its predecessor's node. */
 #define CLH_NODES 256
 static struct clh_node {
     ck_spinlock_clh_t node;

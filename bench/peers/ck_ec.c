@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A store and ck_ec_inc(), many producers allowed: Concurrency Kit's event count. Nobody waits,
+ * A store and ck_ec_inc(), many producers allowed: Concurrency Kit's event count. No thread waits,
  * so the operations that would enter the kernel are never called.
  */
 #define _GNU_SOURCE

@@ -24,7 +24,7 @@ const struct bench_peer bench_peer_park = {
     .notify = unpark,
 };
 
-/* One pair for all words: whoever waits for another looks again, so all are woken. */
+/* One pair for all words: a waiter for another word looks again, so all are woken. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 

@@ -2,7 +2,7 @@
 /*
  * What a transaction has read, it watches: a store by another CPU to any line of it aborts it
  * (Intel SDM vol. 1, "Programming with Intel TSX"). PAUSE and UMWAIT abort it as well, so nothing
- * rests here; and every interrupt does, so the loop begins anew.
+ * rests here; and every interrupt does, so the loop starts again.
  */
 #include "bench/peers/rtm.h"
 

@@ -18,7 +18,7 @@ struct flow_result {
     double p50_ns, p99_ns; /* from send to receive; ping-pong: half a round trip */
     double message_ns;     /* wall time for each message */
     double cpu_ns;         /* of all threads, for each message */
-    double calls;          /* system calls, for each message; NAN: nobody counts them */
+    double calls;          /* system calls, for each message; NAN: not counted */
 };
 
 /*

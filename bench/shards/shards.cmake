@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The question shards and its peers, each where it is to be had; the report says which were not.
+# The question shards and its peers, each where it is available; the report says which are not.
 
 target_sources(xsc-wait-bench PRIVATE shards/shards.c shards/flow.c shards/calls.c shards/device.c
                                       shards/peers_bare.c shards/peers_xsc.c shards/peers_posix.c)

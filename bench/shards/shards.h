@@ -21,7 +21,7 @@ struct shards_message {
 };
 
 enum shards_kind {
-    SHARDS_BARE, /* the floor: a cache line, and somebody who looks at it */
+    SHARDS_BARE, /* the floor: a cache line, and a thread that polls it */
     SHARDS_OURS,
     SHARDS_SPINS, /* never leaves its CPU */
     SHARDS_PARKS, /* can leave it */
@@ -49,7 +49,7 @@ extern const struct shards_peer shards_bare, shards_xsc, shards_xsc_devices, sha
 extern const struct shards_peer shards_cond, shards_eventfd, shards_pipe;
 extern const struct shards_peer shards_ck, shards_moodycamel, shards_tbb;
 
-/* System calls of the calling thread from now on: a descriptor, or -1 where nobody counts them. */
+/* System calls of the calling thread from now on: a descriptor, or -1 where they can't be counted. */
 int shards_calls_begin(void);
 uint64_t shards_calls_end(int fd);
 

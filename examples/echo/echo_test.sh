@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# echo_test.sh ECHO: every byte of every connection comes back, whoever serves it; every connection is
+# echo_test.sh ECHO: every byte of every connection comes back, whichever shard serves it; every connection is
 # served once; bad arguments are refused.
 set -euo pipefail
 echo=$1

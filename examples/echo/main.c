@@ -8,7 +8,7 @@
  * descriptors that it is sent, and for bytes on those that it has. Which comes first it can't know.
  *
  * The clients are threads of this program, one a connection: they send so many bytes in pieces of awkward
- * lengths, and check what comes back. When all are done the acceptor is stopped; it stops the servers, who
+ * lengths, and check what comes back. When all are done the acceptor is stopped; it stops the servers, which
  * first take what was sent to them. Prints what went through each. Exit 0, 1 if anything was lost or
  * changed, 2 for bad arguments, 77 where there is no epoll.
  */

@@ -145,7 +145,7 @@ static void *run_stage(void *arg)
     struct run *r = arg;
 
     r->end = xsc_shard_run(stage[r->number], r->cpu, r->body, NULL);
-    for (int i = 0; i < STAGES && r->end; i++) { /* nobody waits for one that has failed */
+    for (int i = 0; i < STAGES && r->end; i++) { /* a failed stage is not waited for */
         xsc_shard_stop(stage[i]);
     }
     return NULL;

@@ -118,7 +118,7 @@ static uint64_t sleep_wanted(struct vcpu *v, uint64_t now_ns)
     const bool has_work = __atomic_load_n(&v->page->status, __ATOMIC_ACQUIRE);
     const uint64_t ns = xsc_idle_on_wait(&v->idle, now_ns + BOOT_NS, has_work);
 
-    /* Nobody kicks for the VMM's own timer: a nap that might outlast it is left out. */
+    /* No kick comes for the VMM's own timer: a nap that might outlast it is left out. */
     return v->due_ns != UINT64_MAX && ns + LATE_NS > v->due_ns - now_ns ? 0 : ns;
 }
 

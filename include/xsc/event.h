@@ -18,10 +18,10 @@
  *     }
  *
  * The condition is looked at between prepare and wait, and the writer signals after it has
- * made the condition true. Then no wake-up is lost: see user/event.c for why. With nobody
- * between prepare and the end of wait, signal and broadcast cost one load and a branch; with
- * somebody there who still watches, one atomic addition; a system call only for someone who
- * has left the CPU.
+ * made the condition true. Then no wake-up is lost: see user/event.c for why. With no thread
+ * between prepare and the end of wait, signal and broadcast cost one load and a branch, from an
+ * event's first signal on; with a thread there that still watches, a fence and one atomic addition;
+ * a system call only for a thread that has left the CPU.
  *
  * WHAT IS PROMISED
  *
@@ -32,14 +32,16 @@
  *   when to look, the structure says what is there.
  * - A signal ends the wait of at least one thread that prepared before it, if there is one
  *   that does not cancel; it may end more (everyone who still watches). A broadcast ends all.
- * - 2^32 signals that find a waiter, between that waiter's prepare and wait, are taken for none.
+ * - ABA: exactly 2^32 signals between a waiter's prepare and wait go unnoticed.
  * - prepare is a full barrier, and acquires what came before the signals that it counts.
  * - Thread-safe. prepare, wait, cancel, signal, broadcast: safe in signal handlers, errno left
  *   alone, not cancellation points, no allocation.
  *
  * prepare costs the waiter a barrier on every CPU that runs a thread of its process
  * (membarrier(2), 0.2 to 8 us), or a fence where XSC_PARK=seqcst (see xsc/park.h). So look at
- * the structure a few times before preparing.
+ * the structure a few times before preparing. Where there is no membarrier, waits of an event
+ * return after 10 ms, for the caller to look, until one has lasted that long: from then on that
+ * event's signals fence, some 10 ns.
  *
  * SHARED FORMS
  *
@@ -63,7 +65,7 @@
 extern "C" {
 #endif
 
-/* All zeroes is an event nobody waits for. 8 bytes; neither copied nor moved while in use. */
+/* All zeroes: no thread waits for it. 8 bytes; neither copied nor moved while in use. */
 struct xsc_event {
     uint32_t seq;     /* moves on with every signal that finds a waiter; the futex */
     uint32_t waiters; /* XSC_EVENT_* below */
@@ -105,10 +107,10 @@ XSC_API int xsc_event_join_shared(void);
 /* ---------------------------------------------------------------- the inline part ---- */
 
 /*
- * waiters: bit 0 as in xsc_parked[]: whoever prepares from now on uses membarrier. Bit 1:
- * somebody may have left the CPU. Above: how many are between prepare and the end of wait.
+ * waiters: bit 0 as in xsc_parked[]: writers have to fence and look again. Bit 1: a waiter
+ * may have left the CPU. Above: how many threads are between prepare and the end of wait.
  */
-#define XSC_EVENT_QUIET 1u
+#define XSC_EVENT_FENCED 1u
 #define XSC_EVENT_PARKED 2u
 #define XSC_EVENT_WAITER 4u
 
@@ -123,8 +125,7 @@ XSC_API void xsc_event_signal_shared_slow(struct xsc_event *event, uint32_t coun
     XSC_INLINE void xsc_event_##name(struct xsc_event *event)                                      \
     {                                                                                              \
         __asm__ __volatile__("" ::: "memory");                                                     \
-        if (__builtin_expect(                                                                      \
-                __atomic_load_n(&event->waiters, __ATOMIC_RELAXED) != XSC_EVENT_QUIET, 0)) {       \
+        if (__builtin_expect(__atomic_load_n(&event->waiters, __ATOMIC_RELAXED) != 0, 0)) {        \
             xsc_event_signal_slow(event, count);                                                   \
         }                                                                                          \
     }                                                                                              \

@@ -53,8 +53,8 @@ XSC_API void xsc_nap_kick(struct xsc_nap_word *word);
  * Stores that in ns, or 0, in *max_sleep_ns, for xsc_idle_init(). Returns
  *   0        on or off, as asked. The first time it is on, a line on standard error says so, and
  *            another at the first nap after that;
- *   -EINVAL  the variable says something else: off, and a line on standard error names what may be;
- *            or max_sleep_ns is NULL.
+ *   -EINVAL  the variable says something else: off, and a line on standard error, once a process,
+ *            names what may be; or max_sleep_ns is NULL.
  * Thread-safe as far as getenv() is.
  */
 XSC_API int xsc_idle_asked(uint64_t *max_sleep_ns);

@@ -85,28 +85,16 @@ XSC_API XSC_INLINE int xsc_wait_u32(const volatile uint32_t *word, uint32_t old,
 XSC_API XSC_INLINE int xsc_wait_u64(const volatile uint64_t *word, uint64_t old,
                                     uint64_t timeout_ns);
 
-/* Waits until (*word & mask) == want. -EINVAL where want has a bit that mask lacks. */
-XSC_API XSC_INLINE int xsc_wait_mask_u8(const volatile uint8_t *word, uint8_t mask, uint8_t want,
-                                        uint64_t timeout_ns);
-XSC_API XSC_INLINE int xsc_wait_mask_u16(const volatile uint16_t *word, uint16_t mask,
-                                         uint16_t want, uint64_t timeout_ns);
-XSC_API XSC_INLINE int xsc_wait_mask_u32(const volatile uint32_t *word, uint32_t mask,
-                                         uint32_t want, uint64_t timeout_ns);
-XSC_API XSC_INLINE int xsc_wait_mask_u64(const volatile uint64_t *word, uint64_t mask,
-                                         uint64_t want, uint64_t timeout_ns);
-
 /*
- * Waits until the wrapping counter *word has reached target, which must lie less than
- * half the counter's range ahead: a ring index, a ticket, a sequence number.
+ * The same for any integer word that XSC_WATCH() takes (xsc/watch.h), in C and C++: until *word != old,
+ * until (*word & mask) == want, and until the wrapping counter *word has reached target. -EINVAL
+ * where want has a bit that mask lacks, and where a value does not fit the word.
  */
-XSC_API XSC_INLINE int xsc_wait_reached_u8(const volatile uint8_t *word, uint8_t target,
-                                           uint64_t timeout_ns);
-XSC_API XSC_INLINE int xsc_wait_reached_u16(const volatile uint16_t *word, uint16_t target,
-                                            uint64_t timeout_ns);
-XSC_API XSC_INLINE int xsc_wait_reached_u32(const volatile uint32_t *word, uint32_t target,
-                                            uint64_t timeout_ns);
-XSC_API XSC_INLINE int xsc_wait_reached_u64(const volatile uint64_t *word, uint64_t target,
-                                            uint64_t timeout_ns);
+#define xsc_wait(word, old, timeout_ns) XSC_WAIT_(word, old, -1, XSC_UNTIL_NOT, timeout_ns)
+#define xsc_wait_mask(word, mask, want, timeout_ns)                                                \
+    XSC_WAIT_(word, want, mask, XSC_UNTIL_EQUAL, timeout_ns)
+#define xsc_wait_reached(word, target, timeout_ns)                                                 \
+    XSC_WAIT_(word, target, -1, XSC_UNTIL_REACHED, timeout_ns)
 
 /*
  * Waits until one of the conditions of n watches holds, and returns its index; the lowest, where
@@ -120,15 +108,10 @@ XSC_API XSC_INLINE int xsc_wait_reached_u64(const volatile uint64_t *word, uint6
  */
 XSC_API int xsc_wait_any(const struct xsc_watch *watches, size_t n, uint64_t timeout_ns);
 
-/* A watch for xsc_wait_any(): until *word != old, an integer of 1, 2, 4 or 8 bytes. */
-#define XSC_WATCH(word_, old_)                                                                     \
-    ((struct xsc_watch){(word_), (uint64_t)(old_)&UINT64_MAX >> (64 - 8 * sizeof(*(word_))),       \
-                        UINT64_MAX, sizeof(*(word_)), XSC_UNTIL_NOT})
-
 /*
  * How the library shall choose. Not needed: the first slow wait chooses by itself, with
  * XSC_MECHANISM from the environment (ignored in set-user-ID programs) as its only advice.
- * Calling xsc_init() first moves that work out of the first wait and tells of mistakes.
+ * Calling xsc_init() first moves that work out of the first wait and reports configuration errors.
  */
 struct xsc_config {
     size_t size;           /* sizeof(struct xsc_config), so that fields can be added */
@@ -138,7 +121,7 @@ struct xsc_config {
 /*
  * Chooses now. config may be NULL. Returns
  *   0         the choice is made (by this call or before it);
- *   -EINVAL   config->size is unknown, or nobody has heard of that mechanism;
+ *   -EINVAL   config->size is unknown, or the mechanism's name is;
  *   -ENOTSUP  this CPU, or this machine, can't run the mechanism that was asked for. The
  *             library still works, with the best one it has; xsc_mechanism_read() says why;
  *   -EALREADY a choice was made earlier and it is not the mechanism asked for;
@@ -156,6 +139,21 @@ XSC_API const char *xsc_version(void);
  * One acquire load, one compare; the test for a NULL or misaligned word folds away where
  * the compiler sees the word's address.
  */
+static inline int xsc_wait_when_(const volatile void *word, uint64_t value, uint64_t mask,
+                                 uint32_t size, enum xsc_until until, uint64_t timeout_ns)
+{
+    if (__builtin_expect(xsc_watch_seen_(word, value, mask, size, until), 1)) {
+        return 0;
+    }
+    const struct xsc_watch watch = xsc_watch_make_(word, value, mask, size, until);
+
+    return xsc_wait_slow(&watch, timeout_ns);
+}
+
+#define XSC_WAIT_(word, value, mask, until, timeout_ns)                                            \
+    xsc_wait_when_((word), XSC_BITS_(value), XSC_BITS_(mask), XSC_WORD_SIZE_(word), until,         \
+                   (timeout_ns))
+
 #define XSC_DEFINE_WAIT_(bits, type)                                                               \
     XSC_INLINE int xsc_wait_u##bits(const volatile type *word, type old, uint64_t timeout_ns)      \
     {                                                                                              \
@@ -165,28 +163,6 @@ XSC_API const char *xsc_version(void);
         }                                                                                          \
         const struct xsc_watch watch = {word, old, (type) ~(type)0, sizeof(type), XSC_UNTIL_NOT};  \
         return xsc_wait_slow(&watch, timeout_ns);                                                  \
-    }                                                                                              \
-    XSC_INLINE int xsc_wait_mask_u##bits(const volatile type *word, type mask, type want,          \
-                                         uint64_t timeout_ns)                                      \
-    {                                                                                              \
-        if (__builtin_expect(word && !((uintptr_t)word & (sizeof(type) - 1)), 1) &&                \
-            (type)(__atomic_load_n(word, __ATOMIC_ACQUIRE) & mask) == want) {                      \
-            return 0;                                                                              \
-        }                                                                                          \
-        const struct xsc_watch watch = {word, want, mask, sizeof(type), XSC_UNTIL_EQUAL};          \
-        return xsc_wait_slow(&watch, timeout_ns);                                                  \
-    }                                                                                              \
-    XSC_INLINE int xsc_wait_reached_u##bits(const volatile type *word, type target,                \
-                                            uint64_t timeout_ns)                                   \
-    {                                                                                              \
-        if (__builtin_expect(word && !((uintptr_t)word & (sizeof(type) - 1)), 1) &&                \
-            (type)(__atomic_load_n(word, __ATOMIC_ACQUIRE) - target) <=                            \
-                (type)((type) ~(type)0 >> 1)) {                                                    \
-            return 0;                                                                              \
-        }                                                                                          \
-        const struct xsc_watch watch = {word, target, (type) ~(type)0, sizeof(type),               \
-                                        XSC_UNTIL_REACHED};                                        \
-        return xsc_wait_slow(&watch, timeout_ns);                                                  \
     }
 
 XSC_DEFINE_WAIT_(8, uint8_t)
@@ -194,49 +170,6 @@ XSC_DEFINE_WAIT_(16, uint16_t)
 XSC_DEFINE_WAIT_(32, uint32_t)
 XSC_DEFINE_WAIT_(64, uint64_t)
 #undef XSC_DEFINE_WAIT_
-
-#ifndef __cplusplus
-
-/*
- * xsc_wait(word, old, timeout_ns): the function above that fits the integer type that word
- * points to, signed or unsigned, plain, volatile or _Atomic. Other types don't compile.
- */
-#define XSC_DEFINE_GENERIC_(bits, type)                                                            \
-    static inline int xsc_wait_generic_u##bits(const volatile void *word, uint64_t old,            \
-                                               uint64_t timeout_ns)                                \
-    {                                                                                              \
-        return xsc_wait_u##bits((const volatile type *)word, (type)old, timeout_ns);               \
-    }
-XSC_DEFINE_GENERIC_(8, uint8_t)
-XSC_DEFINE_GENERIC_(16, uint16_t)
-XSC_DEFINE_GENERIC_(32, uint32_t)
-XSC_DEFINE_GENERIC_(64, uint64_t)
-#undef XSC_DEFINE_GENERIC_
-
-#if defined(__SIZEOF_LONG__) && __SIZEOF_LONG__ == 4
-#define XSC_WAIT_LONG_ xsc_wait_generic_u32
-#else
-#define XSC_WAIT_LONG_ xsc_wait_generic_u64
-#endif
-
-/* clang-format off */
-#define xsc_wait(word, old, timeout_ns)                                                            \
-    (_Generic(*(word),                                                                             \
-        _Bool: xsc_wait_generic_u8,                                                                \
-        char: xsc_wait_generic_u8,                                                                 \
-        signed char: xsc_wait_generic_u8,                                                          \
-        unsigned char: xsc_wait_generic_u8,                                                        \
-        short: xsc_wait_generic_u16,                                                               \
-        unsigned short: xsc_wait_generic_u16,                                                      \
-        int: xsc_wait_generic_u32,                                                                 \
-        unsigned int: xsc_wait_generic_u32,                                                        \
-        long: XSC_WAIT_LONG_,                                                                      \
-        unsigned long: XSC_WAIT_LONG_,                                                             \
-        long long: xsc_wait_generic_u64,                                                           \
-        unsigned long long: xsc_wait_generic_u64)((word), (uint64_t)(old), (timeout_ns)))
-/* clang-format on */
-
-#endif /* !__cplusplus */
 
 #ifdef __cplusplus
 }

@@ -128,17 +128,22 @@ if echo "$questions" | grep -q '^replay$'; then
         ends 0 replay --rounds 2 --iterations 9 "$dir/waits.gz" --peers futex,eventfd
         grep -q '18 of the trace.s 4 waits' "$dir/out" || fail "replay does not say how much"
         grep -q ' sem_t ' "$dir/out" && fail "replay measured a peer that was not named"
-        for who in xsc_park xsc_wait futex eventfd; do
-            grep -q "^  $who " "$dir/out" || fail "replay does not show $who"
+        for peer in xsc_park xsc_wait futex eventfd; do
+            grep -q "^  $peer " "$dir/out" || fail "replay does not show $peer"
         done
         gunzip <"$dir/waits.gz" | "$bench" replay - --rounds 1 --iterations 2 >"$dir/out" ||
             fail "replay does not read standard input"
     fi
 fi
 
-# A full disk, or a reader who has gone: not a success.
+# A full disk, or a reader that has gone: not a success.
 if [ -w /dev/full ]; then
     "$bench" fastpath --rounds 1 --iterations 10 >/dev/full 2>/dev/null &&
         fail "output that could not be written was a success"
+    for how in --help -h --list --version; do
+        "$bench" $how >/dev/full 2>"$dir/err" && fail "$how: a full disk was a success"
+        [ "$(wc -l <"$dir/err")" = 1 ] || fail "$how: not one line about a full disk"
+    done
 fi
+"$bench" --version >&- 2>/dev/null && fail "a closed standard output was a success"
 exit $failed

@@ -70,6 +70,11 @@ static void everything_given(void **state)
     assert_string_equal(o.files[0], "one");
     assert_string_equal(o.files[1], "-");
     assert_true(o.json);
+    assert_int_equal(parse(&o, "--rounds=7 -- replay --json"), 0);
+    assert_int_equal(o.rounds, 7);
+    assert_string_equal(o.question, "replay");
+    assert_string_equal(o.files[0], "--json");
+    assert_false(o.json);
 }
 
 static void actions_need_no_question(void **state)
@@ -136,6 +141,14 @@ static void refused(void **state)
         "a --pauses 1,2,3,4,5,6,7,8,9",
         "a --child",
         "a --child x",
+        "a --round 5",
+        "a --rounds=",
+        "a --json=x",
+        "a --json --json",
+        "a --rounds 5 --rounds 5",
+        "a --rounds --json",
+        "-hx",
+        "-- -",
     };
     struct bench_options o;
 

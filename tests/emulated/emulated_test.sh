@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # That run-user.sh and fetch.sh keep their promises, with facts.c on each CPU. Some seconds; exit 77
-# when an emulator or a cross compiler is not to be had here.
+# when an emulator or a cross compiler is not available here.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=lab.sh disable=SC1091

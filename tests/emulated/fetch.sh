@@ -128,7 +128,7 @@ user_mode() {
         # Before trixie, qemu-user is dynamically linked; the static one has a name of its own.
         [ "$suite" != bookworm ] || package=qemu-user-static
         if ! apt_open "$work/apt" "$host_arch" "$suite"; then
-            say "no $suite to be had: $(apt_why "$work/apt")"
+            say "no $suite available: $(apt_why "$work/apt")"
             continue
         fi
         version=$(apt_version "$work/apt" "$suite" "$package")
@@ -185,7 +185,7 @@ fetch_arm64_guest() {
         skip "no arm64 guest on a machine of type $host_arch"
     suite=trixie-backports
     if ! apt_open "$work/apt" "$guest_archs" trixie "$suite" bookworm; then
-        say "no $suite to be had: $(apt_why "$work/apt")"
+        say "no $suite available: $(apt_why "$work/apt")"
         suite=trixie
         apt_open "$work/apt" "$guest_archs" "$suite" bookworm ||
             cannot arm64-guest "trixie-backports, trixie and bookworm main"
@@ -316,7 +316,7 @@ qemu_system() {
     shift 4
     [ "$host_arch" = amd64 ] || skip "no guest of a module on a machine of type $host_arch"
     if ! apt_open "$work/apt" "$host_arch" trixie "$suite"; then
-        say "no $suite to be had: $(apt_why "$work/apt")"
+        say "no $suite available: $(apt_why "$work/apt")"
         suite=trixie
         apt_open "$work/apt" "$host_arch" "$suite" || cannot "$name" "trixie main"
     fi
@@ -368,7 +368,7 @@ for what in "$@"; do
         host_arch=$(dpkg --print-architecture)
         guest_archs=$host_arch
         [ "$host_arch" = arm64 ] || guest_archs="$host_arch arm64"
-        # One download of a thing at a time; who waited here finds it done.
+        # One download of a thing at a time; a process that waited here finds it done.
         exec 9>"$XSC_CACHE_DIR/.$what.lock"
         flock 9
         if ! cached "$what"; then

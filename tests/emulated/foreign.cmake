@@ -77,7 +77,7 @@ if(arch STREQUAL "aarch64")
     # CNTFRQ_EL0 is a claim; 0, a wrong one and a right one all end in a rate near the truth.
     xsc_add_foreign(counter "" "" none counter=1 hz>1000000 clock~counter)
 elseif(arch STREQUAL "riscv64")
-    # New: hwprobe says Zawrs. Old: no hwprobe, nobody can say, so only by name, and then SIGILL.
+    # New: hwprobe says Zawrs. Old: no hwprobe, so unknown, so only by name, and then SIGILL.
     xsc_add_foreign(wrs.new "" "" WRS present=1 primary=PAUSE probe.fault=0 probe.sleeps=0
         reason!passed)
     xsc_add_foreign(wrs-by-name.new "" XSC_MECHANISM=wrs WRS init=0 primary=WRS fallback=PAUSE

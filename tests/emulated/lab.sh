@@ -4,7 +4,7 @@
 # Helpers shared by the scripts that run a program somewhere else than on this CPU.
 # Source it; it defines functions and XSC_CACHE_DIR and does nothing else.
 #
-# Exit statuses used throughout:  2 bad arguments   77 something needed is not to be had here (skip)
+# Exit statuses used throughout:  2 bad arguments   77 something needed is not available here (skip)
 #   124 the program ran out of time   125 the guest died   128+n the program died of signal n
 
 : "${XSC_CACHE_DIR:=${XSC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/xsc-wait}}"
@@ -46,7 +46,7 @@ elf_check() {
 }
 
 # fetched WHAT: the directory that holds WHAT, downloading it when it is not there yet.
-# Ends the caller with fetch.sh's own status (77: not to be had) when that fails.
+# Ends the caller with fetch.sh's own status (77: not available) when that fails.
 fetched() {
     "$XSC_EMULATED_DIR/fetch.sh" "$1" || exit $?
 }
@@ -152,7 +152,7 @@ checks_failed=0
 
 # check NAME STATUS OUTPUT COMMAND...: COMMAND ends with STATUS and its stdout is OUTPUT, or matches
 # PATTERN (newlines are ordinary characters) when OUTPUT is ~PATTERN. Ends the caller with 77 when
-# COMMAND is not to be had here.
+# COMMAND is not available here.
 check() {
     local name=$1 status=$2 output=$3 got=0 seen trouble as_wanted=1 started=$SECONDS
     shift 3

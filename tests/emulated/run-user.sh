@@ -14,7 +14,7 @@ usage: run-user.sh [--old] [--cpu MODEL] [--env K=V] aarch64|riscv64|arm|s390x P
                this QEMU knows (but for riscv64 in 7.2, which is rv64)
   --env K=V    in the environment of PROGRAM, beside the caller's; repeatable
 PROGRAM is a static binary; a dynamic one works where the cross C library is installed. Exit status:
-that of PROGRAM (128 + n for signal n), 77 when QEMU is not to be had here, 2 bad arguments.
+that of PROGRAM (128 + n for signal n), 77 when QEMU is not available here, 2 bad arguments.
 T
 }
 

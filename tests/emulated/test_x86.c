@@ -154,7 +154,7 @@ static void *answer_slowly(void *arg)
     uint32_t asked = 0;
 
     (void)arg;
-    while (asked < 1u << 31 && !xsc_wait_reached_u32(&request.word, asked + 1, LOST_NS)) {
+    while (asked < 1u << 31 && !xsc_wait_reached(&request.word, asked + 1, LOST_NS)) {
         const uint64_t until = now_ns() + 30000; /* the asker has begun to watch by then */
 
         asked = __atomic_load_n(&request.word, __ATOMIC_ACQUIRE);
@@ -175,8 +175,7 @@ static bool until_shown(const char *primary, uint32_t state, struct xsc_stats *s
         for (int i = 0; i < 5; i++) {
             number++;
             __atomic_store_n(&request.word, number, __ATOMIC_RELEASE);
-            if (!expect(!xsc_wait_reached_u32(&answer.word, number, LOST_NS), "answer %u",
-                        number)) {
+            if (!expect(!xsc_wait_reached(&answer.word, number, LOST_NS), "answer %u", number)) {
                 return false;
             }
         }

@@ -122,7 +122,7 @@ static void removed(int fd)
     pthread_create(&thread, NULL, sleeper, &fd);
     check(put(path, "1") == 0, "the device is removed: %s", path);
     pthread_join(thread, &got);
-    check(*(long long *)got == -ENODEV, "who sleeps on it gets ENODEV: %lld", *(long long *)got);
+    check(*(long long *)got == -ENODEV, "a sleeper on it gets ENODEV: %lld", *(long long *)got);
     check(events(fd, 0) & POLLHUP, "poll says POLLHUP");
     check(ring_bell(fd, 0) == -ENODEV, "a ring is ENODEV");
     check(access(BELL, F_OK) && errno == ENOENT, "the file is gone");
@@ -145,7 +145,7 @@ static void doorbell(void)
           (unsigned long long)info.min_ns, (unsigned long long)info.max_ns);
     check(heard(b) == -EAGAIN && events(b, 0) == 0, "silence: EAGAIN, and poll shows nothing");
     check(ring_bell(a, 0) == 0, "rung");
-    check(heard(a) == 1, "heard by who rang");
+    check(heard(a) == 1, "heard by the ringing descriptor");
     check(events(b, PATIENCE_S * 1000) == POLLIN && heard(b) == 1, "and by the other opener");
     check(read(b, seven, sizeof(seven)) == -1 && errno == EINVAL, "7 bytes are too few: EINVAL");
     check(ring_bell(a, 0) == 0 && events(b, PATIENCE_S * 1000) == POLLIN, "rung");

@@ -68,7 +68,7 @@ static void *sleeper(void *unused)
     return (void *)(intptr_t)xsc_doorbell_wait_u64(&bell, &word[0], 0, PATIENCE_S * S);
 }
 
-/* Who sleeps is woken by the interrupt: else the look after a second would find a lost ring. */
+/* A sleeper is woken by the interrupt: else the look after a second would find a lost ring. */
 static void asleep(void)
 {
     int wrong = 0;
@@ -77,7 +77,7 @@ static void asleep(void)
         pthread_t thread;
         void *result;
 
-        /* Anew: a sleeper leaves its set to the next. */
+        /* Again: a sleeper leaves its set to the next. */
         wrong += xsc_doorbell_close(&bell) || xsc_doorbell_open(&bell, BELL) ||
                  xsc_doorbell_try(&bell, XSC_BELL_TRIAL_RINGS);
         __atomic_store_n(&word[0], 0, __ATOMIC_RELAXED);
@@ -93,7 +93,7 @@ static void asleep(void)
     check(!wrong, "20 times asleep, and rung for: %s", report().reason);
 }
 
-/* One interrupt a store, for one of the waiters: all wake, nobody takes it from another. */
+/* One interrupt a store, for one of the waiters: all wake, none takes it from another. */
 static void rounds(void)
 {
     pthread_t thread[WAITERS];
@@ -215,7 +215,7 @@ int main(void)
     check(xsc_doorbell_open(&bell, BELL) == -ENOENT, "no module, no doorbell: ENOENT");
     check(watch_a_store() == 0, "a wait on it watches");
     check(insert("xsc_doorbell", "") == 0, "loads");
-    check(open_as_nobody() == -EACCES, "nobody may not open it: EACCES");
+    check(open_as_nobody() == -EACCES, "user nobody may not open it: EACCES");
     check(xsc_doorbell_open(&bell, BELL) == 0 && is(XSC_BELL_DISCOVERED), "DISCOVERED");
     check(watch_a_store() == 0, "not tried, it is watched");
     int err = xsc_doorbell_try(&bell, XSC_BELL_TRIAL_RINGS);
@@ -241,7 +241,7 @@ int main(void)
     }
     check(xsc_doorbell_close(&bell) == 0, "closed under a waiter");
     pthread_join(thread, &result);
-    check((intptr_t)result == -EPIPE, "who gets EPIPE: %ld", (long)(intptr_t)result);
+    check((intptr_t)result == -EPIPE, "a sleeper gets EPIPE: %ld", (long)(intptr_t)result);
     check(take_out("xsc_doorbell") == 0, "unloaded");
 
     check(insert("xsc_doorbell", "lose=100") == 0, "loads, with a ring of the trial lost");

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # guest_test.sh [bochs|arm64]...: that the guests keep their promises, with tests/emulated/facts.c.
-# Three boots each: 30 s for bochs, 10 s for arm64. Exit 77 when a guest is not to be had here.
+# Three boots each: 30 s for bochs, 10 s for arm64. Exit 77 when a guest is not available here.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../emulated/lab.sh disable=SC1091

@@ -6,7 +6,7 @@
  *   /xsc/argv   the program and its arguments, each ended by a NUL byte
  *   /xsc/env    its environment, NAME=VALUE, each ended by a NUL byte
  *   /xsc/tty    the serial port for its output, such as ttyS1, NUL-terminated; or "pci", the one
- *               that is a PCI device, whose number depends on who was found first
+ *               that is a PCI device, whose number depends on which was found first
  *   /xsc/set    what to write before it starts: path, NUL, text, NUL, and so on
  *
  * The program's stdout and stderr are that port, raw, and nothing but "\n@@EXIT n\n" is added at
@@ -37,7 +37,7 @@ static _Noreturn void power_off(void)
 {
     sync();
 #if defined(__x86_64__)
-    /* Bochs ends when this word is written to this port. Elsewhere nobody listens. */
+    /* Bochs ends when this word is written to this port. Elsewhere it is ignored. */
     if (ioperm(0x8900, 1, 1) == 0) {
         for (const char *s = "Shutdown"; *s != '\0'; s++) {
             outb((unsigned char)*s, 0x8900);

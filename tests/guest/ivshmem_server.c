@@ -50,7 +50,7 @@ static void tell(int to, int64_t number, int descriptor)
         message.msg_control = &control;
         message.msg_controllen = sizeof(control);
     }
-    /* Who has gone meanwhile is found out by poll(). */
+    /* A client that has gone meanwhile is found out by poll(). */
     if (sendmsg(to, &message, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET) {
         die("sendmsg");
     }

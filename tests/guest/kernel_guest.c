@@ -33,7 +33,7 @@ static unsigned long long number(const char *file)
     return strtoull(value(file), NULL, 10);
 }
 
-/* Whether the file comes to hold a text with `part` in it. Polled: sysfs tells nobody. */
+/* Whether the file comes to hold a text with `part` in it. Polled: sysfs notifies no reader. */
 static bool comes(const char *file, const char *part)
 {
     const struct timespec nap = {0, 50000000};

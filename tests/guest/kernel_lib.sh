@@ -4,7 +4,7 @@
 # The kernels that the module is built for; sourced by kernel.sh and kernel_build.sh after
 # tests/emulated/lab.sh.
 
-# shellcheck disable=SC2034 # for those who source this
+# shellcheck disable=SC2034 # for the scripts that source this
 KERNELS='amd64 arm64 trixie/amd64 trixie/arm64 trixie/riscv64'
 
 # kernel_open NAME: fetch one of KERNELS and set $arch, $kernel (where it lies), $tools (where its own

@@ -169,7 +169,7 @@ static void storm(void)
           rung);
 }
 
-/* Polled: who has gone rings nobody. */
+/* Polled: a peer that has gone rings no doorbell. */
 static bool comes_to(const volatile uint32_t *word, uint32_t value)
 {
     for (int i = 0; i < PATIENCE_S * 50 && look(word) != value; i++) {

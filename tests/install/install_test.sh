@@ -73,6 +73,48 @@ version=$(run "$work/pc")
 [ "$(pkg-config --modversion xsc-wait)" = "${version##* }" ] ||
     { echo "xsc-wait.pc and xsc_version() disagree"; exit 1; }
 
+step "the archive's names: a user's own xsc_sleep(), a plug-in that exports nothing of ours"
+cat >"$work/own.c" <<'C'
+#include <xsc/park.h>
+int xsc_sleep(void);
+int xsc_library;
+int xsc_sleep(void)
+{
+    uint32_t word = xsc_library != 0;
+
+    xsc_unpark_all(&word);
+    return xsc_park_u32(&word, 0, 1) == 0;
+}
+#if !defined(PLUG_IN)
+int main(void) { return xsc_sleep(); }
+#endif
+C
+# own NAME [FLAG...]: with the archive of $archive.
+archive=$libdir/libxsc-wait.a
+own() {
+    "$cc" -std=c11 -I"$root/usr/include" -o "$work/$1" "${@:2}" "$work/own.c" "$archive" -pthread
+}
+# exports NAME: the names of ours that it gives to other objects, beside its own xsc_sleep().
+exports() {
+    nm -D --defined-only "$work/$1" | awk '{ print $3 }' | grep '^xsc_' | grep -vxE 'xsc_(sleep|library)' || true
+}
+own own
+"$work/own"
+own plain.so -DPLUG_IN -shared -fPIC
+[ -n "$(exports plain.so)" ] || { echo "this test sees no exports where there are some"; exit 1; }
+own excluded.so -DPLUG_IN -shared -fPIC -Wl,--exclude-libs,libxsc-wait.a
+cmake -S "$src" -B "$work/hidden" -DCMAKE_C_COMPILER="$cc" -DXSC_HIDDEN=ON -DXSC_BUILD_TESTS=OFF \
+    -DXSC_BUILD_TOOLS=OFF -DXSC_BUILD_BENCH=OFF >"$work/log" 2>&1 &&
+    cmake --build "$work/hidden" --target xsc-wait-static -j 2 >>"$work/log" 2>&1 ||
+    { tail -n 30 "$work/log"; exit 1; }
+archive=$work/hidden/libxsc-wait.a
+own hidden-own
+"$work/hidden-own"
+own hidden.so -DPLUG_IN -shared -fPIC
+for plug_in in excluded hidden; do
+    [ -z "$(exports $plug_in.so)" ] || { echo "$plug_in: a plug-in exports $(exports $plug_in.so)"; exit 1; }
+done
+
 step "every header alone, as strict C and C++"
 strict=(-Wall -Wextra -Wshadow -Wconversion -Werror -pedantic-errors -isystem "$root/usr/include")
 # As a user's own directory, so that warnings in the headers count.
@@ -86,6 +128,34 @@ for header in "$root"/usr/include/xsc/*.h; do
         "$cxx" -x c++ -std=$std "${strict[@]}" -c -o "$work/one.o" "$work/one.c"
     done
 done
+
+step "what a watch takes and refuses, in C and C++"
+# watch LANGUAGE DECLARATION EXPRESSION: whether it compiles.
+watch() {
+    local compiler=$cc language=c std=-std=c11
+    [ "$1" = c ] || compiler=$cxx language=c++ std=-std=c++11
+    printf '#include <xsc/wait.h>\n%s\nint f(void);\nint f(void) { return %s; }\n' "$2" "$3" |
+        "$compiler" "$std" "${strict[@]}" -fsyntax-only -x $language - 2>"$work/log"
+}
+for language in c c++; do
+    for type in char 'signed char' 'unsigned short' int long 'volatile unsigned long long' 'const bool'; do
+        watch $language "#include <stdbool.h>
+            extern $type w;" 'xsc_wait(&w, 1, 0) + xsc_wait_mask(&w, 1, 1, 0) + xsc_wait_reached(&w, 1, 0)' ||
+            { echo "$language: $type is refused: $(cat "$work/log")"; exit 1; }
+    done
+    for type in double float 'struct { int a; }' 'int *' 'void'; do
+        if watch $language "typedef $type t; extern t *w;" 'xsc_wait(w, 1, 0)'; then
+            echo "$language: $type is taken for a word"
+            exit 1
+        fi
+    done
+    if watch $language 'extern int w;' 'xsc_wait(&w, 1.0, 0)'; then
+        echo "$language: 1.0 is taken for a value"
+        exit 1
+    fi
+done
+watch c 'extern _Atomic unsigned w;' 'xsc_wait(&w, 1, 0) + xsc_wait_reached(&w, 1u, 0)' ||
+    { echo "_Atomic is refused: $(cat "$work/log")"; exit 1; }
 
 step "C++: all headers, linked and run"
 for std in c++11 c++17; do

@@ -18,6 +18,29 @@
 
 /* ------------------------------------------------------- sizes and conditions, at rest ---- */
 
+/* A value that the word can't hold is refused; a negative one is the word's own bits. */
+static void values_that_fit(void)
+{
+    uint8_t byte = 0xff;
+    int16_t pair = -2;
+    volatile uint64_t all = UINT64_MAX;
+    int large = 300;
+
+    expect(xsc_wait(&byte, 300, 0) == -EINVAL, "300 is no byte");
+    expect(xsc_wait(&byte, large, XSC_FOREVER) == -EINVAL, "nor is it as a variable");
+    expect(xsc_wait(&byte, -1, 0) == -ETIMEDOUT, "-1 is 0xff");
+    expect(xsc_wait(&byte, -129, 0) == -EINVAL, "-129 is no byte");
+    expect(xsc_wait(&byte, 0xff, 0) == -ETIMEDOUT, "0xff is 0xff");
+    expect(xsc_wait_mask(&byte, 0x1ff, 1, 0) == -EINVAL, "a mask of nine bits");
+    expect(xsc_wait_mask(&byte, ~1, 0xfe, 0) == 0, "a mask of all bits but one");
+    expect(xsc_wait_reached(&byte, 256, 0) == -EINVAL, "256 is no byte");
+    expect(xsc_wait(&pair, -2, 0) == -ETIMEDOUT, "-2 is -2");
+    expect(xsc_wait(&pair, 0xfffe, 0) == -ETIMEDOUT, "and 0xfffe");
+    expect(xsc_wait(&pair, 0x1fffe, 0) == -EINVAL, "0x1fffe is no pair");
+    expect(xsc_wait(&all, -1, 0) == -ETIMEDOUT, "64 ones");
+    expect(xsc_wait(&all, UINT64_MAX, 0) == -ETIMEDOUT, "64 ones, unsigned");
+}
+
 /* The conditions where no wait is needed, and where none helps: 0 looks once. */
 #define TRY_SIZE(bits, type, signed_type)                                                          \
     static void at_rest_u##bits(void)                                                              \
@@ -32,35 +55,35 @@
         w = (type)(all ^ top);                                                                     \
         expect(xsc_wait_u##bits(&w, all, 0) == 0, "u" #bits " top bit changed");                   \
         w = (type)(top | 6);                                                                       \
-        expect(xsc_wait_mask_u##bits(&w, top, top, 0) == 0, "u" #bits " mask, top bit");           \
-        expect(xsc_wait_mask_u##bits(&w, 3, 2, 0) == 0, "u" #bits " mask, two bits");              \
-        expect(xsc_wait_mask_u##bits(&w, 3, 1, 0) == -ETIMEDOUT, "u" #bits " mask unmet");         \
-        expect(xsc_wait_mask_u##bits(&w, 1, 0, 0) == 0, "u" #bits " mask, bit clear");             \
-        expect(xsc_wait_mask_u##bits(&w, 0, 0, 0) == 0, "u" #bits " mask 0 wants nothing");        \
-        expect(xsc_wait_mask_u##bits(&w, 3, 4, 0) == -EINVAL, "u" #bits " want outside mask");     \
-        expect(xsc_wait_mask_u##bits(&w, 3, top, XSC_FOREVER) == -EINVAL,                          \
+        expect(xsc_wait_mask(&w, top, top, 0) == 0, "u" #bits " mask, top bit");                   \
+        expect(xsc_wait_mask(&w, 3, 2, 0) == 0, "u" #bits " mask, two bits");                      \
+        expect(xsc_wait_mask(&w, 3, 1, 0) == -ETIMEDOUT, "u" #bits " mask unmet");                 \
+        expect(xsc_wait_mask(&w, 1, 0, 0) == 0, "u" #bits " mask, bit clear");                     \
+        expect(xsc_wait_mask(&w, 0, 0, 0) == 0, "u" #bits " mask 0 wants nothing");                \
+        expect(xsc_wait_mask(&w, 3, 4, 0) == -EINVAL, "u" #bits " want outside mask");             \
+        expect(xsc_wait_mask(&w, 3, top, XSC_FOREVER) == -EINVAL,                                  \
                "u" #bits " want outside mask, forever");                                           \
         w = 5;                                                                                     \
-        expect(xsc_wait_reached_u##bits(&w, 5, 0) == 0, "u" #bits " reached just so");             \
-        expect(xsc_wait_reached_u##bits(&w, 4, 0) == 0, "u" #bits " passed");                      \
-        expect(xsc_wait_reached_u##bits(&w, 6, 0) == -ETIMEDOUT, "u" #bits " not reached");        \
-        expect(xsc_wait_reached_u##bits(&w, (type)(all - 2), 0) == 0, "u" #bits " wrapped past");  \
+        expect(xsc_wait_reached(&w, 5, 0) == 0, "u" #bits " reached just so");                     \
+        expect(xsc_wait_reached(&w, 4, 0) == 0, "u" #bits " passed");                              \
+        expect(xsc_wait_reached(&w, 6, 0) == -ETIMEDOUT, "u" #bits " not reached");                \
+        expect(xsc_wait_reached(&w, (type)(all - 2), 0) == 0, "u" #bits " wrapped past");          \
         w = (type)(all - 2);                                                                       \
-        expect(xsc_wait_reached_u##bits(&w, 1, 0) == -ETIMEDOUT, "u" #bits " wraps before");       \
+        expect(xsc_wait_reached(&w, 1, 0) == -ETIMEDOUT, "u" #bits " wraps before");               \
         w = 0;                                                                                     \
-        expect(xsc_wait_reached_u##bits(&w, (type)(top - 1), 0) == -ETIMEDOUT,                     \
+        expect(xsc_wait_reached(&w, (type)(top - 1), 0) == -ETIMEDOUT,                             \
                "u" #bits " nearly half the range ahead");                                          \
-        expect(xsc_wait_reached_u##bits(&w, (type)(top + 1), 0) == 0,                              \
+        expect(xsc_wait_reached(&w, (type)(top + 1), 0) == 0,                                      \
                "u" #bits " nearly half the range behind");                                         \
         expect(xsc_wait_u##bits(NULL, 0, 0) == -EINVAL, "u" #bits " NULL");                        \
-        expect(xsc_wait_mask_u##bits(NULL, 1, 1, 0) == -EINVAL, "u" #bits " NULL, mask");          \
-        expect(xsc_wait_reached_u##bits(NULL, 1, 0) == -EINVAL, "u" #bits " NULL, reached");       \
+        expect(xsc_wait_mask((const type *)NULL, 1, 1, 0) == -EINVAL, "u" #bits " NULL, mask");    \
+        expect(xsc_wait_reached((const type *)NULL, 1, 0) == -EINVAL, "u" #bits " NULL, reached"); \
         for (uintptr_t off = 1; off < sizeof(type); off++) {                                       \
             volatile type *odd = (volatile type *)((uintptr_t)&w + off);                           \
             expect(xsc_wait_u##bits(odd, 0, XSC_FOREVER) == -EINVAL, "u" #bits " misaligned");     \
-            expect(xsc_wait_mask_u##bits(odd, 1, 1, XSC_FOREVER) == -EINVAL,                       \
+            expect(xsc_wait_mask(odd, 1, 1, XSC_FOREVER) == -EINVAL,                               \
                    "u" #bits " misaligned, mask");                                                 \
-            expect(xsc_wait_reached_u##bits(odd, 1, XSC_FOREVER) == -EINVAL,                       \
+            expect(xsc_wait_reached(odd, 1, XSC_FOREVER) == -EINVAL,                               \
                    "u" #bits " misaligned, reached");                                              \
         }                                                                                          \
     }
@@ -76,6 +99,7 @@ static void at_rest(void *arg)
     at_rest_u16();
     at_rest_u32();
     at_rest_u64();
+    values_that_fit();
     check(true, "all sizes and conditions tried");
 }
 

@@ -103,7 +103,7 @@ static void work(void *arg)
     pthread_mutex_lock(&gate); /* the partner exists already, and does not choose before us */
     check(!pthread_create(&thread, NULL, partner, NULL), "a partner");
     if (!job->confine()) {
-        skipped("%s: not to be had here: %s", job->how, strerror(errno));
+        skipped("%s: not available here: %s", job->how, strerror(errno));
         _exit(0);
     }
     errno = 1234; /* what is refused below sets it, and nobody but us may see that */

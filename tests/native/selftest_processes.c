@@ -109,7 +109,7 @@ static void fork_while_waiting(void *arg)
     }
     xsc_init(NULL);
     pthread_create(&thread, NULL, wait_for_gate, s);
-    check(!xsc_wait_reached_u32(&s->step.word, 1, LOST_NS), "a thread waits");
+    check(!xsc_wait_reached(&s->step.word, 1, LOST_NS), "a thread waits");
     sleep_ns(5 * NS_PER_MS);
     const pid_t pid = fork();
 
@@ -164,7 +164,7 @@ static pid_t stop_in_wait(struct shared *s, uint64_t timeout_ns)
         s->took = now_ns() - start;
         _exit(0);
     }
-    expect(!xsc_wait_reached_u32(&s->step.word, 1, LOST_NS), "a process waits");
+    expect(!xsc_wait_reached(&s->step.word, 1, LOST_NS), "a process waits");
     sleep_ns(5 * NS_PER_MS);
     kill(pid, SIGSTOP);
     return waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) ? pid : 0;

@@ -99,15 +99,15 @@ static void nested(void *arg)
     (void)arg;
     on(SIGUSR1, wait_in_handler);
     pthread_create(&thread, NULL, nested_waiter, &got);
-    check(!xsc_wait_reached_u32(&nest.progress.word, 1, LOST_NS), "a thread waits");
+    check(!xsc_wait_reached(&nest.progress.word, 1, LOST_NS), "a thread waits");
     sleep_ns(10 * NS_PER_MS);
     pthread_kill(thread, SIGUSR1);
-    check(!xsc_wait_reached_u32(&nest.progress.word, 2, LOST_NS) && nest.timed_out == -ETIMEDOUT &&
+    check(!xsc_wait_reached(&nest.progress.word, 2, LOST_NS) && nest.timed_out == -ETIMEDOUT &&
               nest.took >= NS_PER_MS,
           "a wait in a handler that interrupted it times out: %d after %llu", nest.timed_out,
           (unsigned long long)nest.took);
     __atomic_store_n(&nest.inner.word, 1, __ATOMIC_RELEASE);
-    check(!xsc_wait_reached_u32(&nest.progress.word, 3, LOST_NS) && !nest.met,
+    check(!xsc_wait_reached(&nest.progress.word, 3, LOST_NS) && !nest.met,
           "another one there ends by a store: %d", nest.met);
     __atomic_store_n(&nest.outer.word, 1, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);

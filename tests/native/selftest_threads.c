@@ -169,7 +169,7 @@ static void crowded(void *arg)
         n++;
     }
     check(n == CROWD, "%u of %u threads", n, CROWD);
-    check(!xsc_wait_reached_u32(&crowd.here.word, n, LOST_NS), "all are there: %u",
+    check(!xsc_wait_reached(&crowd.here.word, n, LOST_NS), "all are there: %u",
           __atomic_load_n(&crowd.here.word, __ATOMIC_RELAXED));
     sleep_ns(20 * NS_PER_MS); /* not needed for the result, but so that they really wait */
     __atomic_store_n(&crowd.gate.word, 1, __ATOMIC_RELEASE);

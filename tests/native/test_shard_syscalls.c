@@ -8,7 +8,7 @@
  * before which, nobody parked by the statistics: in them the kernel must have counted nothing, and
  * there must be one. The control makes one system call in each round, and it must be seen in each.
  *
- * Exit 0, 1, or 77 where there are no two CPUs or no seccomp filters to be had.
+ * Exit 0, 1, or 77 where there are no two CPUs or no seccomp filters.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -217,7 +217,7 @@ int main(void)
     bool good = run(true);
 
     if (game->trouble) {
-        fprintf(stderr, "test_shard_syscalls: no seccomp filter to be had (%s)\n",
+        fprintf(stderr, "test_shard_syscalls: no seccomp filter available (%s)\n",
                 strerror(game->trouble));
         return 77;
     }

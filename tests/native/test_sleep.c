@@ -5,7 +5,10 @@
  * something is. Exit 0, 1, or 77 for an OS with neither futex nor membarrier.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "park_test.h"
 #include "user/sleep.h"
@@ -18,7 +21,9 @@ static volatile int asleep, awake;
 static void *sleeper(void *arg)
 {
     __atomic_fetch_add(&asleep, 1, __ATOMIC_RELEASE);
-    xsc_sleep(&word, 0, (uint32_t)(uintptr_t)arg, XSC_FOREVER, false);
+    const enum xsc_slept end = xsc_sleep(&word, 0, (uint32_t)(uintptr_t)arg, XSC_FOREVER, false);
+
+    CHECK(end == XSC_SLEPT_WOKEN, "%d, woken", (int)end);
     __atomic_fetch_add(&awake, 1, __ATOMIC_RELEASE);
     return NULL;
 }
@@ -53,16 +58,20 @@ static void comparisons(void)
 {
     uint64_t wide = 0;
 
-    xsc_sleep(&word, 1, 1, XSC_FOREVER, false);
-    xsc_sleep(&word, 1, 1, XSC_FOREVER, true);
+    CHECK(xsc_sleep(&word, 1, 1, XSC_FOREVER, false) == XSC_SLEPT_CHANGED, "not as expected");
+    CHECK(xsc_sleep(&word, 1, 1, XSC_FOREVER, true) == XSC_SLEPT_CHANGED, "not as expected");
     for (int half = 0; half < 2; half++) {
         uint32_t expected[2] = {0, 0};
         uint64_t whole;
 
         expected[half] = 1;
         memcpy(&whole, expected, sizeof(whole));
-        if (!xsc_sleep_wide(&wide, whole, XSC_FOREVER)) {
+        const enum xsc_slept end = xsc_sleep_wide(&wide, whole, XSC_FOREVER);
+
+        if (end == XSC_SLEPT_REFUSED) {
             printf("# no futex_waitv here: the first half is slept on, a millisecond at a time\n");
+        } else {
+            CHECK(end == XSC_SLEPT_CHANGED, "half %d: %d, not as expected", half, (int)end);
         }
     }
 }
@@ -72,19 +81,34 @@ static void deadlines(void)
     uint64_t wide = 0;
 
     for (uint64_t ns = 1; ns <= 20 * MS; ns *= 27) {
-        uint64_t until = now_ns() + ns;
+        uint64_t until;
 
         /* It may come back early for a signal or for nothing, but there is none, and it does not. */
-        xsc_sleep(&word, 0, 1, until, false);
-        CHECK(now_ns() >= until, "%llu ns, early", (unsigned long long)ns);
+        for (int shared = 0; shared < 2; shared++) {
+            until = now_ns() + ns;
+            CHECK(xsc_sleep(&word, 0, 1, until, shared) == XSC_SLEPT_TIMED_OUT, "%llu ns",
+                  (unsigned long long)ns);
+            CHECK(now_ns() >= until, "%llu ns, early", (unsigned long long)ns);
+        }
         until = now_ns() + ns;
-        xsc_sleep(&word, 0, 1, until, true);
-        CHECK(now_ns() >= until, "%llu ns, early", (unsigned long long)ns);
-        until = now_ns() + ns;
-        CHECK(!xsc_sleep_wide(&wide, 0, until) || now_ns() >= until, "%llu ns, early",
-              (unsigned long long)ns);
+        CHECK(xsc_sleep_wide(&wide, 0, until) == XSC_SLEPT_REFUSED || now_ns() >= until,
+              "%llu ns, early", (unsigned long long)ns);
     }
-    xsc_sleep(&word, 0, 1, 1, false); /* long past */
+    CHECK(xsc_sleep(&word, 0, 1, 1, false) == XSC_SLEPT_TIMED_OUT, "long past");
+}
+
+/* Memory that the kernel takes no shared futex in: a page that can't be written and is no file's. */
+static void refused(void)
+{
+#if defined(__linux__) && !defined(XSC_TEST_OTHER_PORT)
+    const long page = sysconf(_SC_PAGESIZE);
+    uint32_t *at = mmap(NULL, (size_t)page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(at != MAP_FAILED && !*at, "mmap: %s", strerror(errno));
+    CHECK(xsc_sleep(at, 0, 1, XSC_FOREVER, true) == XSC_SLEPT_REFUSED, "slept");
+    CHECK(xsc_sleep_wide((uint64_t *)(void *)at, 0, XSC_FOREVER) == XSC_SLEPT_REFUSED, "slept");
+    munmap(at, (size_t)page);
+#endif
 }
 
 int main(void)
@@ -97,6 +121,7 @@ int main(void)
     CHECK(xsc_barrier_everywhere(false), "registered");
     CHECK(xsc_barrier_register(true) && xsc_barrier_everywhere(true), "all processes");
     comparisons();
+    refused();
     deadlines();
     bits_and_counts();
     printf("%s - sleeping, waking, barriers\n", failures ? "not ok" : "ok");

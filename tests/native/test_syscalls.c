@@ -15,7 +15,7 @@
  * XSC_PREFER=latency: else a side whose partner has lost its CPU for a millisecond would nap.
  *
  * Exit 0, 1, 2 (bad XSC_TEST_HANDOVERS; default 10^6), or 77 where there are no two CPUs or no
- * seccomp filters to be had.
+ * seccomp filters available.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -207,7 +207,7 @@ int main(void)
 
     if (game->trouble) {
         fprintf(stderr,
-                "test_syscalls: no seccomp filter to be had (%s): needs CONFIG_SECCOMP_FILTER\n",
+                "test_syscalls: no seccomp filter available (%s): needs CONFIG_SECCOMP_FILTER\n",
                 strerror(game->trouble));
         return 77;
     }

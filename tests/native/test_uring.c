@@ -4,7 +4,7 @@
  * each once; what is lost hangs until the watchdog ends the test, or shows in the counts. Nothing
  * here depends on how fast something is. XSC_TEST_MESSAGES: how many (default 20,000).
  * XSC_TEST_SLOW_CPU: set where a system call takes longer than a watch lasts, on an emulated CPU.
- * Exit 0, 1, or 77 where there is no io_uring to be had.
+ * Exit 0, 1, or 77 where there is no io_uring available.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -2,7 +2,7 @@
 /*
  * test_uring_wake: the wake-ups of xsc/uring.h, by several at once and by signal handlers. One that
  * is lost hangs until the watchdog ends the test. XSC_TEST_MESSAGES as in test_uring. Exit 0, 1, or
- * 77 where there is no io_uring to be had.
+ * 77 where there is no io_uring available.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -238,6 +238,95 @@ static void signals(uint64_t n)
     close_rig(&r);
 }
 
+/* ------------------------------------------------------- wake-ups that can't be sent at first ---- */
+
+#define FEW 5
+
+/* Each when the shard sleeps. */
+static void *send_to_sleeper(void *arg)
+{
+    struct rig *r = arg;
+    uint64_t parks = 0;
+
+    for (uint64_t m = 0; m < FEW; m++) {
+        const uint64_t until = now_ns() + LOST_NS;
+
+        while (counts(r).parks == parks && now_ns() < until) {
+            sched_yield();
+        }
+        parks = counts(r).parks;
+        CHECK(!xsc_shard_send(r->shard, &m), "send");
+    }
+    xsc_shard_stop(r->shard);
+    return NULL;
+}
+
+static struct rig *losing;
+static int lowest; /* the ring's descriptor; then that of xsc_uring, then of its second ring */
+
+static int lose_descriptors(struct xsc_shard *s, void *arg)
+{
+    const unsigned lost = *(const unsigned *)arg;
+    uint64_t m, next = 0;
+    int fd, why;
+
+    if (lost & 1) { /* as io_uring_close_ring_fd(3) does; the number is told all the same */
+        CHECK(io_uring_register_ring_fd(&losing->ring) == 1, "register");
+        close(losing->ring.ring_fd);
+        losing->ring.ring_fd = -1;
+        struct io_uring_sqe *sqe = io_uring_get_sqe(&losing->ring);
+
+        io_uring_prep_nop(sqe);
+        sqe->user_data = NUMBER;
+        CHECK(io_uring_submit(&losing->ring) == 1, "submit");
+        CHECK(xsc_shard_yield(s, &m, &fd, LOST_NS) == XSC_SHARD_DEVICE && fd == lowest, "nop");
+        io_uring_cqe_seen(&losing->ring, xsc_uring_next(losing->uring));
+    }
+    for (unsigned i = 1; i < 3; i++) {
+        if (lost & 1u << i) {
+            CHECK(!close(lowest + (int)i), "descriptor %d", lowest + (int)i);
+        }
+    }
+    __atomic_store_n(&slept_on, 1, __ATOMIC_RELEASE);
+    while ((why = xsc_shard_yield(s, &m, &fd, LOST_NS)) == XSC_SHARD_MESSAGE) {
+        CHECK(m == next++, "message %llu", (unsigned long long)m);
+    }
+    CHECK(why == XSC_SHARD_STOP && next == FEW, "%d after %llu", why, (unsigned long long)next);
+    return 0;
+}
+
+static void *lose_and_run(void *arg)
+{
+    CHECK(!xsc_shard_run(losing->shard, -1, lose_descriptors, arg), "run");
+    return NULL;
+}
+
+/* The program closes descriptors: its own, and others that it takes for its own. */
+static void closed_descriptors(void)
+{
+    for (unsigned lost = 1; lost < 8; lost++) {
+        pthread_t shard, sender;
+        struct rig r;
+
+        lowest = dup(STDIN_FILENO);
+        close(lowest);
+        slept_on = 0;
+        if (!open_rig(&r, 8)) {
+            return;
+        }
+        losing = &r;
+        CHECK(r.ring.ring_fd == lowest, "the ring is %d", r.ring.ring_fd);
+        CHECK(!pthread_create(&shard, NULL, lose_and_run, &lost), "no thread");
+        while (!__atomic_load_n(&slept_on, __ATOMIC_ACQUIRE)) {
+            sched_yield();
+        }
+        CHECK(!pthread_create(&sender, NULL, send_to_sleeper, &r), "no thread");
+        pthread_join(sender, NULL);
+        pthread_join(shard, NULL);
+        close_rig(&r);
+    }
+}
+
 int main(void)
 {
     const uint64_t messages = count_from("XSC_TEST_MESSAGES", 20000);
@@ -246,6 +335,7 @@ int main(void)
     wakes_alone(messages / 2);
     parked();
     signals(messages / 20);
+    closed_descriptors();
     puts(failures ? "failed" : "ok");
     return failures != 0;
 }

@@ -5,6 +5,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -69,7 +70,9 @@ static const struct {
     {"--no-such-option", "unknown option \"--no-such-option\""},
     {"--iter 64", "unknown option \"--iter\""},
     {"-x", "unknown option \"-x\""},
-    {"--", "unknown option \"--\""},
+    {"-hx", "unknown option \"-hx\""},
+    {"-- stray", "\"stray\": no argument expected here"},
+    {"-- --quiet", "\"--quiet\": no argument expected here"},
     {"stray", "\"stray\": no argument expected here"},
     {"-", "\"-\": no argument expected here"},
     {"--json stray", "\"stray\": no argument expected here"},
@@ -169,6 +172,13 @@ static void test_help_and_version(void **state)
     for (const char *line = o.out, *end; (end = strchr(line, '\n')); line = end + 1) {
         assert_true(end - line <= 100);
     }
+    char *help = strdup(o.out);
+
+    free_outcome(&o);
+    o = run_tool(NULL, "-h");
+    expect(&o, 0, NULL, "-h");
+    assert_string_equal(o.out, help);
+    free(help);
     free_outcome(&o);
 
     o = run_tool(NULL, "--version");

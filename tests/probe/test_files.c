@@ -64,6 +64,40 @@ static void test_replaces(void **state)
     free_outcome(&o);
 }
 
+/*
+ * A file of another user's stays that user's: replaced under its owner by root, and written to in place by
+ * a user who may write to it but could not give the new one away.
+ */
+static void test_keeps_owner(void **state)
+{
+    const struct setting other = {.no_chown = true};
+    struct stat s;
+
+    (void)state;
+    if (geteuid()) {
+        skip_because("needs root to give a file to another user");
+    }
+    for (int in_place = 0; in_place < 2; in_place++) {
+        put_file("report", "old, and longer than nothing");
+        assert_false(chown("report", in_place ? 12345 : 54321, 4242));
+        assert_false(chmod("report", in_place ? 0666 : 0640));
+        assert_false(chmod(".", 0777));
+        struct outcome o = run_tool(in_place ? &other : NULL, BRIEF "--output report");
+        char *text = get_file("report");
+
+        assert_true(o.status < 2);
+        assert_ptr_equal(strstr(text, "xsc-wait-probe "), text);
+        assert_false(stat("report", &s));
+        assert_int_equal(s.st_uid, in_place ? 12345 : 54321);
+        assert_int_equal(s.st_gid, 4242);
+        assert_int_equal(s.st_mode & 07777, in_place ? 0666 : 0640);
+        assert_int_equal(entries(), 1);
+        free(text);
+        free_outcome(&o);
+        assert_false(unlink("report"));
+    }
+}
+
 /* A pipe or a device is written to, not replaced. */
 static void test_pipe(void **state)
 {
@@ -253,6 +287,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(test_output),
         TEST(test_replaces),
+        TEST(test_keeps_owner),
         TEST(test_pipe),
         TEST(test_not_writable),
         TEST(test_write_fails),

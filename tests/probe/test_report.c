@@ -356,7 +356,7 @@ static void test_json_beside_report(void **state)
     free_outcome(&o);
 }
 
-/* ------------------------------------------------------------- what isn't to be had ---- */
+/* ------------------------------------------------------------- what isn't available ---- */
 
 #if defined(__x86_64__)
 
@@ -554,7 +554,7 @@ static void test_doorbell(void **state)
     put_file("shut", "");
     assert_int_equal(chmod("shut", 0), 0);
     o = run_tool(&nobody, BRIEF "--doorbell ./shut");
-    expect(&o, 3, "--doorbell ./shut: Permission denied", "a doorbell of somebody else's");
+    expect(&o, 3, "--doorbell ./shut: Permission denied", "another user's doorbell");
     free_outcome(&o);
 }
 

@@ -21,6 +21,7 @@
 #define NOT_STARTED 126 /* ... that is no tool: a mistake, and no reason to skip */
 
 /* linux/capability.h */
+#define CAP_CHOWN 0
 #define CAP_DAC_OVERRIDE 1
 #define CAP_DAC_READ_SEARCH 2
 
@@ -103,6 +104,9 @@ static void become_tool(const struct setting *s, const char *args, int out, int 
     }
     if (s && s->permissions) {
         respect_permissions();
+    }
+    if (s && s->no_chown && !geteuid() && prctl(PR_CAPBSET_DROP, CAP_CHOWN, 0, 0, 0)) {
+        _exit(NOT_SET_UP);
     }
     if (s && s->no_files_above_100) {
         const struct rlimit limit = {100, 100};

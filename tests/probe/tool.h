@@ -27,6 +27,7 @@ struct setting {
     const char *stdout_path;    /* instead of being read into out */
     bool one_cpu;               /* may run on the first of our CPUs only */
     bool permissions;           /* file permissions hold, also for root */
+    bool no_chown;              /* may not give a file to another user */
     bool no_files_above_100;    /* bytes; stderr's too, which is then cut off */
 };
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# layers.sh: arrows point down. Who includes what, by directory; see docs/architecture.md.
+# layers.sh: arrows point down. Which directory may include which; see docs/architecture.md.
 . "$(dirname "$0")/style.sh"
 
 compiler='<(stdint|stdbool|stddef)\.h>'
@@ -31,7 +31,12 @@ done
 # What a bare loop is measured with is an instruction or two of arch/; traces have one reader,
 # guests one VMM.
 allow bench 'a benchmark uses the public headers' '<' '"[a-z0-9_]+\.h"' '"bench/' '"arch/arch\.h"' \
-    '"tools/xsc-wait-sim/trace\.h"' '"examples/vmm/vmm\.h"'
+    '"tools/(cli|xsc-wait-sim/trace)\.h"' '"examples/vmm/vmm\.h"'
+
+# One file reads the environment, so that one place decides whether it is to be trusted.
+{ grep -rnE --include='*.[ch]' '\<(secure_)?getenv\>' arch core include mech user uring || true; } |
+    { grep -vE '^user/config\.c:|^[^:]*:[0-9]+: \*' || true; } |
+    bad_lines 'the environment is read in user/config.c only'
 
 { grep -rnw --include='*.[ch]' __KERNEL__ arch core include mech user tools bench examples \
     2>/dev/null || true; } | { grep -v '^core/port\.h:' || true; } |

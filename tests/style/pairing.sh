@@ -30,10 +30,10 @@ refused() {
 }
 
 builds gcc || { cat errors; bad 'user/lock.c does not compile'; }
-refused gcc mech/mech.h 's/^\(#define XSC_TRAITS_generic\) .*/\1 XSC_NEEDS_WAKE/' \
+refused gcc mech/mech.h 's/^\( *M(generic,\) .*/\1 XSC_NEEDS_WAKE)/' \
     'a mechanism that needs an event, an unlock that makes none'
 refused gcc include/xsc/lock.h 's/^#define XSC_UNLOCK_EVENT 0/#define XSC_UNLOCK_EVENT 1/' \
-    'an event for nobody'
+    'an event without a waiter for it'
 
 # emits CC REGEX WHAT, within xsc_ticket_unlock
 emits() {
@@ -42,7 +42,7 @@ emits() {
 }
 if command -v aarch64-linux-gnu-gcc >/dev/null; then
     emits aarch64-linux-gnu-gcc '\bstlrh\b' 'unlock is no store-release of the half'
-    if grep -qw sev lock.s; then bad 'arm64: an SEV that nobody needs'; fi
+    if grep -qw sev lock.s; then bad 'arm64: an SEV that no waiter needs'; fi
 fi
 if command -v arm-linux-gnueabihf-gcc >/dev/null; then
     emits arm-linux-gnueabihf-gcc '\bsev\b' 'unlock sends no event'

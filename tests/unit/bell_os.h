@@ -143,7 +143,7 @@ int xsc_poll_wait(void *arg, uint64_t deadline_ns)
 int xsc_wait_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
 {
     world.watches++;
-    return xsc_core_wait(&xsc_library, watch, timeout_ns, xsc_asked_by_environment) == XSC_MET
+    return xsc_core_wait(&xsc_library, watch, timeout_ns, xsc_set_up_by_environment) == XSC_MET
                ? 0
                : -ETIMEDOUT;
 }

@@ -10,7 +10,8 @@
  * MEMORY is x86's: a store goes into its thread's buffer, and comes out of it, first in, first out, as
  * late as can be or, which is one deviation, at any earlier moment. A read-modify-write, a fence and
  * a system call empty the buffer of their thread, membarrier() one after another those of all. A load
- * of what lies in the own buffer empties it, too, where a CPU could forward it.
+ * of what lies in the own buffer empties it, too, where a CPU could forward it. When time passes, which
+ * is when a sleep ends at its deadline, all stores made before come out: what XSC_SETTLE_NS is for.
  *
  * Include what must not be interleaved (statistics) before this, and the sources under test after it.
  */
@@ -41,6 +42,7 @@ struct il_thread {
     const volatile uint32_t *on; /* asleep on, until a wake with one of bits, or until_ns */
     uint32_t bits;
     uint64_t until_ns;
+    bool woken; /* from the last sleep */
     struct {
         void *at;
         uint64_t value;
@@ -51,7 +53,7 @@ struct il_thread {
 
 /* What the fake OS leaves out, to see that it is missed. */
 struct il_breaks {
-    bool no_barrier, no_compare, no_wake;
+    bool no_barrier, no_compare, no_wake, no_settling;
 };
 
 static struct {
@@ -132,6 +134,14 @@ static void il_stop(enum il_end end)
     setcontext(&il.outside);
 }
 
+static void il_pass_time(uint64_t until_ns)
+{
+    il.now_ns = il.now_ns > until_ns ? il.now_ns : until_ns;
+    for (unsigned i = 0; i < il.threads && !il.breaks.no_settling; i++) {
+        il_drain(&il.thread[i]);
+    }
+}
+
 static void il_switch(unsigned to)
 {
     const unsigned from = il.now;
@@ -139,7 +149,7 @@ static void il_switch(unsigned to)
 
     if (t->state == IL_ASLEEP) { /* its time is over */
         t->state = IL_READY;
-        il.now_ns = il.now_ns > t->until_ns ? il.now_ns : t->until_ns;
+        il_pass_time(t->until_ns);
     }
     il.now = to;
     swapcontext(&il.thread[from].context, &t->context);
@@ -180,7 +190,18 @@ void il_step(void)
     }
 }
 
-/* This thread can't go on, or need not: who does? */
+/* Whether a thread sleeps until a deadline. */
+static bool il_timed(void)
+{
+    for (unsigned i = 0; i < il.threads; i++) {
+        if (il.thread[i].state == IL_ASLEEP && il.thread[i].until_ns != XSC_FOREVER) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* This thread can't go on, or need not: which one does? */
 static void il_give_way(void)
 {
     for (unsigned round = 0; round < 2; round++) {
@@ -194,7 +215,7 @@ static void il_give_way(void)
         }
         bool drained = false;
 
-        for (unsigned i = 0; i < il.threads; i++) {
+        for (unsigned i = 0; i < il.threads && !(il.breaks.no_settling && il_timed()); i++) {
             drained |= il.thread[i].stored > 0;
             il_drain(&il.thread[i]);
         }
@@ -209,7 +230,7 @@ static void il_give_way(void)
         if (il.thread[i].state == IL_ASLEEP && il.thread[i].until_ns != XSC_FOREVER) {
             if (i == il.now) {
                 il.thread[i].state = IL_READY;
-                il.now_ns = il.now_ns > il.thread[i].until_ns ? il.now_ns : il.thread[i].until_ns;
+                il_pass_time(il.thread[i].until_ns);
                 return;
             }
             il_switch(i);
@@ -293,21 +314,23 @@ static uint64_t il_watch_load(const struct xsc_watch *w)
 
 /* ----------------------------------------------------------------------------- the OS ---- */
 
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
-               uint64_t deadline_ns, bool shared)
+enum xsc_slept xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+                         uint64_t deadline_ns, bool shared)
 {
     struct il_thread *t = &il.thread[il.now];
 
     (void)shared;
     il_before_atomic();
     if (*word != expected && !il.breaks.no_compare) {
-        return;
+        return XSC_SLEPT_CHANGED;
     }
     t->state = IL_ASLEEP;
     t->on = word;
     t->bits = bits;
     t->until_ns = deadline_ns;
+    t->woken = false;
     il_give_way();
+    return t->woken ? XSC_SLEPT_WOKEN : XSC_SLEPT_TIMED_OUT;
 }
 
 void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
@@ -319,17 +342,19 @@ void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool
 
         if (t->state == IL_ASLEEP && t->on == word && t->bits & bits) {
             t->state = IL_READY;
+            t->woken = true;
             count--;
         }
     }
 }
 
-bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns)
+enum xsc_slept xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected,
+                              uint64_t deadline_ns)
 {
     (void)word;
     (void)expected;
     (void)deadline_ns;
-    return false;
+    return XSC_SLEPT_REFUSED;
 }
 
 bool xsc_barrier_register(bool shared)
@@ -353,7 +378,6 @@ uint64_t xsc_port_now_ns(void)
     return il.now_ns;
 }
 
-/* Who looks again and again lets time pass: stores come out of their buffers in the end. */
 void xsc_port_recheck(uint64_t now_ns)
 {
     (void)now_ns;
@@ -364,6 +388,14 @@ uint64_t xsc_port_process(void)
     return 1;
 }
 
+/* Of waits whose sleep the OS refuses; this one never does. */
+void xsc_port_nap(uint64_t ns)
+{
+    (void)ns;
+    abort();
+}
+
+/* Who looks again and again lets time pass: stores come out of their buffers in the end. */
 void xsc_port_yield(void)
 {
     il_step();

@@ -13,6 +13,7 @@
 #include "tests/unit/fake_mech.h"
 #include "tests/unit/fake_port.h"
 #include "user/barrier.c"
+#include "user/config.c"
 #include "user/event.c"
 #include "user/park.c"
 #include "user/watch_then.c"
@@ -22,7 +23,7 @@
 
 struct xsc_engine xsc_library;
 
-const char *xsc_asked_by_environment(void)
+const char *xsc_set_up_by_environment(void)
 {
     return NULL;
 }
@@ -30,8 +31,9 @@ const char *xsc_asked_by_environment(void)
 /* ---------------------------------------------------------------------------- a fake OS ---- */
 
 static struct fake_os {
-    bool register_fails[2], barrier_fails[2], no_wide; /* [shared] */
-    void (*in_barrier)(void), (*in_sleep)(void);       /* what the world does meanwhile */
+    bool register_fails[2], barrier_fails[2];    /* [shared] */
+    bool no_wide, refuses;                       /* no futex_waitv; no futex in the word */
+    void (*in_barrier)(void), (*in_sleep)(void); /* what the world does meanwhile */
 
     unsigned registers[2], barriers[2], sleeps, wide_sleeps, wakes;
     const volatile void *slept_on, *woke;
@@ -132,45 +134,46 @@ bool xsc_barrier_everywhere(bool shared)
     return !os.barrier_fails[shared];
 }
 
-static void pass_time(uint64_t until_ns)
+static enum xsc_slept pass_time(uint64_t until_ns)
 {
     os.until_ns = until_ns;
     if (os.in_sleep) {
         os.in_sleep();
     }
-    if (!os.woken) {
-        assert_int_not_equal(until_ns, XSC_FOREVER); /* nobody would ever wake it */
-        if (until_ns > fake.now) {
-            fake_advance(until_ns - fake.now);
-        }
+    if (os.woken) {
+        os.woken = false;
+        return XSC_SLEPT_WOKEN;
     }
-    os.woken = false;
+    assert_int_not_equal(until_ns, XSC_FOREVER); /* nothing would ever wake it */
+    if (until_ns > fake.now) {
+        fake_advance(until_ns - fake.now);
+    }
+    return XSC_SLEPT_TIMED_OUT;
 }
 
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
-               uint64_t deadline_ns, bool shared)
+enum xsc_slept xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+                         uint64_t deadline_ns, bool shared)
 {
     os.sleeps++;
     os.slept_on = word;
     os.expected = expected;
     os.slept_bits = bits;
     os.slept_shared = shared;
-    if (*word == expected) {
-        pass_time(deadline_ns);
+    if (os.refuses) {
+        return XSC_SLEPT_REFUSED;
     }
+    return *word == expected ? pass_time(deadline_ns) : XSC_SLEPT_CHANGED;
 }
 
-bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns)
+enum xsc_slept xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected,
+                              uint64_t deadline_ns)
 {
-    if (os.no_wide) {
-        return false;
+    if (os.no_wide || os.refuses) {
+        return XSC_SLEPT_REFUSED;
     }
     os.wide_sleeps++;
     os.slept_on = word;
-    if (*word == expected) {
-        pass_time(deadline_ns);
-    }
-    return true;
+    return *word == expected ? pass_time(deadline_ns) : XSC_SLEPT_CHANGED;
 }
 
 void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)

@@ -21,5 +21,6 @@ endforeach()
 if(TARGET xsc-wait-sim)
     xsc_add_test(NAME unit.policy_sim LABEL unit
                  COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/policy_sim_test.sh"
-                         $<TARGET_FILE:xsc-wait-sim> $<BOOL:${XSC_JSON}>)
+                         $<TARGET_FILE:xsc-wait-sim> $<BOOL:${XSC_JSON}>
+                         $<$<TARGET_EXISTS:xsc-wait-probe>:$<TARGET_FILE:xsc-wait-probe>>)
 endif()

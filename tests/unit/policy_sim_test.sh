@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# policy_sim_test.sh XSC-WAIT-SIM JSON: what the tool reads, refuses and prints. JSON is 0 where
+# policy_sim_test.sh XSC-WAIT-SIM JSON [PROBE]: what the tool reads, refuses and prints. JSON is 0 where
 # it was built without.
 set -uo pipefail
 sim=$1
@@ -59,7 +59,14 @@ refuses 'damaged or cut-off gzip' checksum.gz
 refuses 'No such file' nowhere
 refuses 'no traces'
 refuses 'not latency' --prefer speed good
-refuses 'unrecognized option' --sped good
+refuses 'unknown option "--sped"' --sped good
+refuses 'unknown option "--pref"' --pref cpu good
+refuses '--table takes no value' --table=yes good
+refuses '--costs needs a value' good --costs
+refuses '--costs needs a value' --costs= good
+refuses '--costs needs a value' --costs --table good
+refuses '--table is given twice' --table --table good
+refuses 'No such file' -- --table
 
 printf 'park_cpu_ns 13000\npark_latency_ns 40000\n' >costs
 printf '# mine\n\npark_cpu_ns 13000 5\n' >costs_line
@@ -79,8 +86,11 @@ for spec in nothing fixed:x fixed:-1 fixed:1:2 exponential:0 fixed:1:n0 fixed:1:
     refuses "--generate $spec" --generate "$spec"
 done
 
-# All ways to read the same waits say the same.
+# All ways to read the same waits say the same, in lines that fit a page.
+accepts --table good
+awk 'length($0) > 100 { exit 1 }' out || bad "lines of more than 100 columns: $(cat out)"
 accepts good
+awk 'length($0) > 100 { exit 1 }' out || bad "lines of more than 100 columns: $(cat out)"
 sed 's/good//' out >expected
 accepts good.gz
 sed 's/good.gz/   /' out | tr -s ' ' >gz
@@ -106,7 +116,31 @@ cmp -s <(tail -n +3 out) <(tail -n +3 seed7) && bad 'another seed makes the same
 
 if [ "$json" = 0 ]; then
     refuses 'built without' --json good
+    echo '{}' >probe.json
+    refuses 'built without' --costs probe.json good
 else
+    # The probe's JSON is a costs file as well.
+    echo '{"format": 1, "machine": {"leaving_the_cpu": {"park_cpu_ns": 13000, "park_latency_ns": 40000,
+        "nap_cpu_ns": 13000, "nap_late_ns": 40000, "nap_jitter_ns": 0, "latency_weight": 1}}}' >probe.json
+    accepts --costs probe.json good
+    sed 's/good//' out | cmp -s - expected || bad 'the JSON of the built-in costs differs from them'
+    echo '{"machine": {"leaving_the_cpu": {"park_cpu_ns": 13000, "park_latency_ns": 40001}}}' >other.json
+    accepts --costs other.json good
+    sed 's/good//' out | cmp -s - expected && bad 'other JSON costs make no difference'
+    echo '{"machine": {"leaving_the_cpu": {"park_cpu_ns": 13000}}}' >missing.json
+    echo '{"machine": {"leaving_the_cpu": {"park_cpu_ns": "13000", "park_latency_ns": 1}}}' >string.json
+    echo '{"machine": {"leaving_the_cpu": {"park_cpu_ns": -1, "park_latency_ns": 1}}}' >negative.json
+    echo '{"tool": "xsc-wait-sim"}' >foreign.json
+    echo '{"leaving_the_cpu": ' >cut.json
+    refuses 'park_cpu_ns and park_latency_ns' --costs missing.json good
+    refuses 'not a number of ns' --costs string.json good
+    refuses 'not a number of ns' --costs negative.json good
+    refuses 'not a report of xsc-wait-probe' --costs foreign.json good
+    refuses 'not JSON' --costs cut.json good
+    if [ -n "${3-}" ]; then
+        "$3" --quiet --iterations 16 --mechanism generic --json=here.json >/dev/null 2>&1
+        accepts --costs here.json good
+    fi
     accepts --json good good.gz
     python3 - <<'PYTHON' || bad "JSON: $(cat out)"
 import json, math
@@ -123,4 +157,18 @@ assert math.isclose(r["geomean"]["vs_best_fixed"], r["traces"][0]["ours"] / 5300
 PYTHON
 fi
 accepts --help
+cp out help
+accepts -h
+cmp -s out help || bad '-h is not --help'
+accepts --version
+grep -qE '^xsc-wait-sim [0-9]+\.[0-9]+\.[0-9]+$' out || bad "version: $(cat out)"
+cp good ./--table
+accepts --prefer=cpu -- --table
+for how in --help --version good; do
+    "$sim" $how >/dev/full 2>err
+    [ $? = 1 ] || bad "$how: a full disk was a success"
+    [ "$(wc -l <err)" = 1 ] || bad "$how: not one line about a full disk: $(cat err)"
+    "$sim" $how >&- 2>err
+    [ $? = 1 ] || bad "$how: a closed standard output was a success"
+done
 exit $failed

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "tests/unit/fake_port.h"
+#include "user/config.c"
 #include "user/costs.c"
 #include "user/sites.c"
 
@@ -18,13 +19,14 @@ static struct {
     unsigned naps;
 } os;
 
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
-               uint64_t deadline_ns, bool shared)
+enum xsc_slept xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+                         uint64_t deadline_ns, bool shared)
 {
     (void)bits;
     (void)shared;
     assert_int_equal(*word, expected);
     fake_advance(deadline_ns + os.late[os.naps++ % FIRST_NAPS] - fake.now);
+    return XSC_SLEPT_TIMED_OUT;
 }
 
 uint64_t xsc_slack(uint64_t ns)
@@ -55,8 +57,9 @@ static int setup(void **state)
     memset(&seen, 0, sizeof(seen));
     memset(&in_force, 0, sizeof(in_force));
     memset(sites, 0, sizeof(sites));
-    changes = told = 0;
+    changes = 0;
     learning = 0;
+    memset(&reported, 0, sizeof(reported));
     return 0;
 }
 

@@ -188,6 +188,18 @@ static void a_plain_words_nap_is_one(void **state)
     assert_in_range(fake.now - start, 5 * MS + 50 * US, 5 * MS + 51 * US);
 }
 
+/* Where the kernel refuses to sleep on any word, it naps by the clock. */
+static void a_refused_doze_naps(void **state)
+{
+    (void)state;
+    os.refuses = true;
+    const uint64_t from = fake.now;
+
+    assert_int_equal(wait_site(500ull * MS), -ETIMEDOUT);
+    assert_in_range(fake.now - from, 500ull * MS, 501ull * MS);
+    assert_in_range(fake.naps, 500, 1100);
+}
+
 static void a_doze_ends_at_its_deadline(void **state)
 {
     (void)state;
@@ -264,7 +276,10 @@ static void in_a_crowd_nothing_is_watched_learned_or_timed(void **state)
     (void)state;
     os.plan = (struct xsc_plan){0, XSC_NEVER, 0, true};
     asleep_for_ns = 0;
-    assert_int_equal(xsc_park_init(XSC_PARK_SEQ_CST), 0); /* a barrier would be timed */
+    assert_int_equal(xsc_park_init(XSC_PARK_SEQ_CST), 0); /* a barrier would be timed, */
+    for (unsigned i = 0; i < XSC_PARK_BUCKETS; i++) {
+        xsc_parked[i] = XSC_PARK_FENCED; /* and so would the first long park */
+    }
     assert_int_equal(park(XSC_FOREVER), 0);
     const unsigned clocks = fake.clock_reads;
 
@@ -374,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup(dozes_grow_with_the_wait, set_up),
         cmocka_unit_test_setup(a_plain_words_nap_is_one, set_up),
         cmocka_unit_test_setup(a_doze_ends_at_its_deadline, set_up),
+        cmocka_unit_test_setup(a_refused_doze_naps, set_up),
         cmocka_unit_test_setup(back_late_from_a_watch, set_up),
         cmocka_unit_test_setup(woken_at_once_from_the_cpu_it_left, set_up),
         cmocka_unit_test_setup(an_unknown_cpu_is_no_evidence, set_up),

@@ -17,7 +17,7 @@
 
 /*
  * For each of a trial's four kinds of wait. With every mechanism there, failing, and given
- * its three tries, the whole run still ends within ten seconds. Who asks for a number of
+ * its three tries, the whole run still ends within ten seconds. A user that asks for a number of
  * iterations gets time for it: 100 us each is more than any wait here takes.
  */
 #define BUDGET_NS 150000000

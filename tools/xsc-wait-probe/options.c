@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The command line. Names must be written out (an abbreviation that works today is an
- * ambiguity tomorrow), a value follows as the next argument or after "=", and every option
- * but --mechanism may be given once.
- */
+/* The command line; its dialect is tools/cli.h's. Every option but --mechanism is given once. */
 #include "probe.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tools/cli.h"
 
 /* The library's own limits: xsc/probe.h. */
 #define ITERATIONS_MIN 16
@@ -18,8 +16,6 @@
 
 #define ITERATIONS_DEFAULT 100000
 #define TIMEOUT_DEFAULT_NS 100000
-
-enum value { NONE, NEEDED, OPTIONAL };
 
 enum id {
     ITERATIONS,
@@ -36,21 +32,13 @@ enum id {
     N_IDS
 };
 
-static const struct {
-    const char *name;
-    enum value value;
-} known[N_IDS] = {
-    [ITERATIONS] = {"--iterations", NEEDED},
-    [TIMEOUT] = {"--timeout", NEEDED},
-    [MECHANISM] = {"--mechanism", NEEDED},
-    [CPUS] = {"--cpus", NEEDED},
-    [DOORBELL] = {"--doorbell", NEEDED},
-    [JSON] = {"--json", OPTIONAL},
-    [OUTPUT] = {"--output", NEEDED},
-    [QUIET] = {"--quiet", NONE},
-    [PROGRESS] = {"--progress", NONE},
-    [VERSION] = {"--version", NONE},
-    [HELP] = {"--help", NONE},
+static const struct cli_option known[N_IDS] = {
+    [ITERATIONS] = {"iterations", CLI_VALUE, false}, [TIMEOUT] = {"timeout", CLI_VALUE, false},
+    [MECHANISM] = {"mechanism", CLI_VALUE, true},    [CPUS] = {"cpus", CLI_VALUE, false},
+    [DOORBELL] = {"doorbell", CLI_VALUE, false},     [JSON] = {"json", CLI_OPTIONAL_VALUE, false},
+    [OUTPUT] = {"output", CLI_VALUE, false},         [QUIET] = {"quiet", CLI_NO_VALUE, false},
+    [PROGRESS] = {"progress", CLI_NO_VALUE, false},  [VERSION] = {"version", CLI_NO_VALUE, false},
+    [HELP] = {"help", CLI_NO_VALUE, false},
 };
 
 void options_help(FILE *to)
@@ -71,7 +59,8 @@ void options_help(FILE *to)
           "  --output FILE       write to FILE what would go to standard output\n"
           "  --quiet             no progress, and of the report only the verdict\n"
           "  --progress          show progress even if standard error is not a terminal\n"
-          "  --version, --help   say so and end\n"
+          "  --version           print the version and end\n"
+          "  -h, --help          print this and end\n"
           "\n"
           "XSC_MECHANISM=NAME in the environment tells the library what to use; the report says\n"
           "whether it can.\n"
@@ -129,8 +118,10 @@ static enum exit_status parse_timeout(const char *text, struct options *o)
                     "--timeout: \"%s\" is not a time: a whole number, then ns, us, ms or s", text);
 }
 
-static enum exit_status set(enum id id, const char *value, struct options *o)
+static int take(void *to, int id, const char *value)
 {
+    struct options *o = to;
+
     switch (id) {
     case ITERATIONS:
         return parse_iterations(value, o);
@@ -164,74 +155,29 @@ static enum exit_status set(enum id id, const char *value, struct options *o)
     case HELP:
         o->help = true;
         break;
-    case N_IDS:
-        break;
+    default:
+        return complain(STATUS_BAD_ARGUMENT, "\"%s\": no argument expected here; see --help",
+                        value);
     }
     return STATUS_VALIDATED;
 }
 
-/* The option that arg names, up to its end or "="; N_IDS where there is none. */
-static enum id find(const char *arg, size_t length)
-{
-    unsigned id = 0;
-
-    while (id < N_IDS &&
-           (strlen(known[id].name) != length || memcmp(arg, known[id].name, length))) {
-        id++;
-    }
-    return (enum id)id;
-}
-
-/* One option, and its value where that is an argument of its own: *used counts both. */
-static enum exit_status parse_one(char **argv, unsigned *seen, int *used, struct options *o)
-{
-    const char *arg = argv[0];
-    const size_t length = strcspn(arg, "=");
-    const char *value = arg[length] ? arg + length + 1 : NULL;
-    const enum id id = find(arg, length);
-
-    *used = 1;
-    if (arg[0] != '-' || !arg[1]) {
-        return complain(STATUS_BAD_ARGUMENT, "\"%s\": no argument expected here; see --help", arg);
-    }
-    if (id == N_IDS) {
-        return complain(STATUS_BAD_ARGUMENT, "unknown option \"%.*s\"; see --help", (int)length,
-                        arg);
-    }
-    if (*seen & 1u << id && id != MECHANISM) {
-        return complain(STATUS_BAD_ARGUMENT, "%s is given twice", known[id].name);
-    }
-    *seen |= 1u << id;
-    if (known[id].value == NONE && value) {
-        return complain(STATUS_BAD_ARGUMENT, "%s takes no value", known[id].name);
-    }
-    /* "--output --json" is a value forgotten, not a file of that name. */
-    if (known[id].value == NEEDED && !value && argv[1] && strncmp(argv[1], "--", 2)) {
-        value = argv[1];
-        *used = 2;
-    }
-    if ((known[id].value == NEEDED && !value) || (value && !*value)) {
-        return complain(STATUS_BAD_ARGUMENT, "%s needs a value", known[id].name);
-    }
-    return set(id, value, o);
-}
-
 enum exit_status options_parse(int argc, char **argv, struct options *out)
 {
-    unsigned seen = 0;
-    int used;
+    char error[200];
 
     *out = (struct options){.iterations = ITERATIONS_DEFAULT, .timeout_ns = TIMEOUT_DEFAULT_NS};
     out->mechanism = calloc((size_t)argc + 1, sizeof(*out->mechanism));
     if (!out->mechanism) {
         return complain(STATUS_BAD_ARGUMENT, "out of memory");
     }
-    for (int i = 1; i < argc; i += used) {
-        const enum exit_status status = parse_one(argv + i, &seen, &used, out);
+    const int result = cli_parse(argc, argv, known, N_IDS, take, out, error, sizeof(error));
 
-        if (status != STATUS_VALIDATED) {
-            return status;
-        }
+    if (result < 0) {
+        return complain(STATUS_BAD_ARGUMENT, "%s", error);
+    }
+    if (result) {
+        return (enum exit_status)result;
     }
     if (out->quiet && out->progress) {
         return complain(STATUS_BAD_ARGUMENT, "--quiet and --progress contradict each other");

@@ -100,34 +100,61 @@ static char *temp_beside(const char *path)
     return temp;
 }
 
-static int open_temp(struct output *o, mode_t mode)
-{
-    sigset_t before;
-
-    o->temp = temp_beside(o->path);
-    if (!o->temp) {
-        return -1;
-    }
-    hold_signals(&before);
-    o->fd = mkostemp(o->temp, O_CLOEXEC);
-    if (o->fd >= 0) {
-        remember(o->temp);
-    }
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    if (o->fd < 0) {
-        free(o->temp);
-        o->temp = NULL;
-        return -1;
-    }
-    return fchmod(o->fd, mode);
-}
-
 static mode_t usual_mode(void)
 {
     const mode_t mask = umask(0);
 
     umask(mask);
     return 0666 & ~mask;
+}
+
+/* before: what is replaced, whose owner, group and mode the new file takes; NULL: nothing is. */
+static int open_temp(struct output *o, const struct stat *before)
+{
+    sigset_t signals_before;
+
+    o->temp = temp_beside(o->path);
+    if (!o->temp) {
+        return -1;
+    }
+    hold_signals(&signals_before);
+    o->fd = mkostemp(o->temp, O_CLOEXEC);
+    if (o->fd >= 0) {
+        remember(o->temp);
+    }
+    sigprocmask(SIG_SETMASK, &signals_before, NULL);
+    if (o->fd < 0) {
+        free(o->temp);
+        o->temp = NULL;
+        return -1;
+    }
+    /* The owner first: changing it takes the set-user-ID bit away. */
+    if (before && fchown(o->fd, before->st_uid, before->st_gid)) {
+        return -1;
+    }
+    return fchmod(o->fd, before ? before->st_mode & 07777 : usual_mode());
+}
+
+static void drop_temp(struct output *o)
+{
+    if (o->fd >= 0) {
+        close(o->fd);
+        o->fd = -1;
+    }
+    if (o->temp) {
+        unlink(o->temp);
+        forget(o->temp);
+    }
+    free(o->temp);
+    o->temp = NULL;
+}
+
+/* For a file that can't be replaced under its owner's name: emptied, then written to in place. */
+static int open_in_place(struct output *o)
+{
+    drop_temp(o);
+    o->fd = open(o->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    return o->fd < 0 ? -1 : 0;
 }
 
 static int open_target(struct output *o, const char *path)
@@ -154,7 +181,11 @@ static int open_target(struct output *o, const char *path)
     if (exists && access(o->path, W_OK)) {
         return -1;
     }
-    return open_temp(o, exists ? s.st_mode & 07777 : usual_mode());
+    if (!open_temp(o, exists ? &s : NULL)) {
+        return 0;
+    }
+    /* Another user's file: its contents may be changed, a new one would not be that user's. */
+    return exists && o->temp && errno == EPERM ? open_in_place(o) : -1;
 }
 
 enum exit_status output_open(struct output *o, const char *option, const char *path)
@@ -186,7 +217,14 @@ static int write_all(int fd, const char *text, size_t size)
 
 enum exit_status output_write(struct output *o, const char *text, size_t size)
 {
-    if (o->fd >= 0 && write_all(o->fd, text, size)) {
+    struct stat s;
+
+    if (o->fd < 0) {
+        return STATUS_VALIDATED;
+    }
+    const bool empties = !o->temp && !fstat(o->fd, &s) && S_ISREG(s.st_mode);
+
+    if ((empties && ftruncate(o->fd, 0)) || write_all(o->fd, text, size)) {
         return failed("writing", o->path, errno);
     }
     return STATUS_VALIDATED;
@@ -214,14 +252,7 @@ enum exit_status output_commit(struct output *o)
 
 void output_discard(struct output *o)
 {
-    if (o->fd >= 0) {
-        close(o->fd);
-    }
-    if (o->temp) {
-        unlink(o->temp);
-        forget(o->temp);
-    }
-    free(o->temp);
+    drop_temp(o);
     free(o->path);
     *o = (struct output)OUTPUT_NONE;
 }

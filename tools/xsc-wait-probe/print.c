@@ -102,7 +102,7 @@ static void print_park(FILE *to, const struct xsc_park_costs *p)
     }
     snprintf(text, sizeof(text), "%s of CPU, back %s after its time; a membarrier, alone here, %s",
              spoken(p->nap_cpu_ns, cpu), spoken(p->nap_late_ns + p->nap_jitter_ns / 2, late),
-             p->barrier_ns ? spoken(p->barrier_ns, barrier) : "is not to be had");
+             p->barrier_ns ? spoken(p->barrier_ns, barrier) : "is not available");
     fact(to, "a sleep", text);
 }
 

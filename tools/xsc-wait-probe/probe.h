@@ -131,7 +131,9 @@ bool json_report(FILE *to, const struct findings *f);
 /*
  * output.c: a file that appears whole or not at all. Opened before the measurement, so that
  * a mistake is told at once; what is written lies under a temporary name beside it until
- * output_commit(). Devices and pipes are written to directly.
+ * output_commit(). A file that is replaced keeps its owner, group and mode. Devices, pipes, and another
+ * user's file that this process may write to but not replace, are written to directly; output_write() is
+ * called once.
  */
 struct output {
     int fd;     /* -1: not open */

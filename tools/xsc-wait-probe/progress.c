@@ -19,7 +19,7 @@ static const char *name = "";
 static void put(const char *text, size_t n)
 {
     if (write(STDERR_FILENO, text, n) < 0) {
-        shown = false; /* nobody to tell */
+        shown = false; /* no terminal to tell */
     }
 }
 
@@ -52,7 +52,7 @@ void progress_step(unsigned number, const char *mechanism)
     }
 }
 
-/* permille may go back: a trial that something disturbed is made anew. */
+/* permille may go back: a disturbed trial is repeated. */
 void progress_within(void *unused, unsigned permille)
 {
     const unsigned percent = permille / 10, every = terminal ? 5 : 25;

@@ -76,7 +76,7 @@ static const char *verdict_clause(const struct result *r)
 {
     switch (r->report.verdict) {
     case XSC_PROBE_ABSENT:
-        return "is not to be had here";
+        return "is not available here";
     case XSC_PROBE_NO_SLEEP:
         return "does not sleep";
     case XSC_PROBE_UNPROVEN:
@@ -121,7 +121,7 @@ static void judge_asked(struct findings *f)
     }
     if (f->doorbell.asked && !doorbell_steady(&f->doorbell)) {
         say(f, STATUS_NOT_VALIDATED, "NOT VALIDATED: DOORBELL, asked for by --mechanism, %s: %s",
-            f->doorbell.present ? "is broken" : "is not to be had here", f->doorbell.why);
+            f->doorbell.present ? "is broken" : "is not available here", f->doorbell.why);
         return;
     }
     say(f, STATUS_VALIDATED, "validated: %s%s", names,

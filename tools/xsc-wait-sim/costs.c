@@ -4,7 +4,12 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#if defined(XSC_SIM_JSON)
+#include <cjson/cJSON.h>
+#endif
 
 static const struct {
     const char *name;
@@ -63,20 +68,9 @@ static int parse_line(struct xsc_costs *c, const char *name, unsigned line, cons
     return complain(name, line, "unknown key; see xsc-wait-sim(1)");
 }
 
-static int read_file(struct xsc_costs *c, const char *name, FILE *f)
+/* What was not measured is taken to be like what was; `line`: where a complaint points. */
+static int complete(struct xsc_costs *c, const char *name, unsigned line, const bool seen[KEYS])
 {
-    bool seen[KEYS] = {false};
-    char text[256];
-    unsigned line = 0;
-
-    while (fgets(text, sizeof(text), f)) {
-        if (parse_line(c, name, ++line, text, seen)) {
-            return -1;
-        }
-    }
-    if (ferror(f)) {
-        return complain(name, line + 1, strerror(errno));
-    }
     if (!seen[PARK_CPU] || !seen[PARK_LATENCY]) {
         return complain(name, line, "park_cpu_ns and park_latency_ns must be given");
     }
@@ -90,6 +84,113 @@ static int read_file(struct xsc_costs *c, const char *name, FILE *f)
         return complain(name, line, "a park and a nap can't be free");
     }
     return 0;
+}
+
+/* ---- the probe's JSON ---- */
+
+static bool is_json(FILE *f)
+{
+    int c;
+
+    do {
+        c = getc(f);
+    } while (c == ' ' || c == '\t' || c == '\n' || c == '\r');
+    rewind(f);
+    return c == '{';
+}
+
+#if defined(XSC_SIM_JSON)
+
+#define JSON_MAX (1u << 20) /* a report is some 10 KB */
+
+/* Names that differ from those of a costs file. */
+static const char *json_key(size_t key)
+{
+    return key == NAP_LATENCY ? "nap_late_ns" : keys[key].name;
+}
+
+static const cJSON *costs_in(const cJSON *report)
+{
+    return cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(report, "machine"),
+                                            "leaving_the_cpu");
+}
+
+static int read_numbers(struct xsc_costs *c, const char *name, const cJSON *costs)
+{
+    bool seen[KEYS] = {false};
+
+    if (!cJSON_IsObject(costs)) {
+        return complain(
+            name, 1,
+            "no \"machine\" with \"leaving_the_cpu\": not a report of xsc-wait-probe --json");
+    }
+    for (size_t k = 0; k < KEYS; k++) {
+        const cJSON *ns = cJSON_GetObjectItemCaseSensitive(costs, json_key(k));
+
+        if (!ns) {
+            continue;
+        }
+        if (!cJSON_IsNumber(ns) || !(ns->valuedouble >= 0 && ns->valuedouble <= XSC_COST_MAX)) {
+            return complain(name, 1, "leaving_the_cpu: not a number of ns up to 100,000,000");
+        }
+        seen[k] = true;
+        *value(c, k) = (uint32_t)ns->valuedouble;
+    }
+    return complete(c, name, 1, seen);
+}
+
+static int read_json(struct xsc_costs *c, const char *name, FILE *f)
+{
+    char *text = malloc(JSON_MAX + 1);
+    const size_t n = text ? fread(text, 1, JSON_MAX, f) : 0;
+    int err;
+
+    if (!text || ferror(f)) {
+        err = complain(name, 1, strerror(errno));
+    } else {
+        text[n] = '\0';
+        cJSON *report = cJSON_Parse(text);
+
+        err = report ? read_numbers(c, name, costs_in(report))
+                     : complain(name, 1, "not JSON, or more than 1 MiB of it");
+        cJSON_Delete(report);
+    }
+    free(text);
+    return err;
+}
+
+#else
+
+static int read_json(struct xsc_costs *c, const char *name, FILE *f)
+{
+    (void)c;
+    (void)f;
+    return complain(name, 1, "JSON, and this xsc-wait-sim was built without it (XSC_JSON=OFF)");
+}
+
+#endif
+
+/* ---- a costs file ---- */
+
+static int read_file(struct xsc_costs *c, const char *name, FILE *f)
+{
+    bool seen[KEYS] = {false};
+    char text[256];
+    unsigned line = 0;
+
+    if (is_json(f)) {
+        return read_json(c, name, f);
+    }
+
+    while (fgets(text, sizeof(text), f)) {
+        if (parse_line(c, name, ++line, text, seen)) {
+            return -1;
+        }
+    }
+    if (ferror(f)) {
+        return complain(name, line + 1, strerror(errno));
+    }
+    return complete(c, name, line, seen);
 }
 
 int xsc_costs_read(struct xsc_costs *c, const char *name)

@@ -27,47 +27,74 @@ double xsc_geomean(double log_sum, unsigned n)
     return n ? exp(log_sum / n) : 1;
 }
 
-void xsc_text_head(void)
+static const char *base_name(const struct xsc_trace *t)
 {
-    printf("mean cost in ns a wait\n%-28s %8s %10s %10s %17s %8s %8s |", "trace", "waits", "ours",
-           "hindsight", "best fixed", "/hindsgt", "/fixed");
-    for (unsigned i = 0; i < XSC_FIXED; i++) {
-        printf(" %10s", xsc_fixed_name[i]);
-    }
-    printf(" | best plan in hindsight, us\n");
+    const char *slash = strrchr(t->name, '/');
+
+    return slash ? slash + 1 : t->name;
 }
 
-static void say_plan(const struct xsc_plan *p)
+static void ratios(const struct xsc_trace *t, const struct xsc_verdict_of *v)
 {
-    printf(" | watch %.1f", (double)p->watch_ns / 1000);
+    const double best = v->fixed[v->best_fixed];
+
+    printf("%-28s %7zu %10.0f %10.0f %10.0f %-5s %9.3f %8.3f\n", base_name(t), t->n, v->ours,
+           v->hindsight, best, xsc_fixed_name[v->best_fixed], ratio(v->ours, v->hindsight),
+           ratio(v->ours, best));
+}
+
+static void fixed_costs(const struct xsc_trace *t, const struct xsc_verdict_of *v)
+{
+    printf("%-28s", base_name(t));
+    for (unsigned i = 0; i < XSC_FIXED; i++) {
+        printf(" %9.0f", v->fixed[i]);
+    }
+    printf("\n");
+}
+
+static void best_plan(const struct xsc_trace *t, const struct xsc_verdict_of *v)
+{
+    const struct xsc_plan *p = &v->best;
+
+    printf("%-28s watch to %.1f", base_name(t), (double)p->watch_ns / 1000);
     if (p->nap_ns != XSC_NEVER) {
         printf(", nap to %.1f", (double)p->nap_ns / 1000);
         if (p->until_ns) {
             printf(", watch to %.1f", (double)p->until_ns / 1000);
         }
     }
-    printf("\n");
+    printf(", park\n");
 }
 
-void xsc_text_trace(const struct xsc_trace *t, const struct xsc_verdict_of *v)
+void xsc_text_print(const struct xsc_trace *t, const struct xsc_verdict_of *v, int n,
+                    const struct xsc_totals *totals)
 {
-    const char *slash = strrchr(t->name, '/');
-    const double best = v->fixed[v->best_fixed];
-
-    printf("%-28s %8zu %10.0f %10.0f %10.0f %6s %8.3f %8.3f |", slash ? slash + 1 : t->name, t->n,
-           v->ours, v->hindsight, best, xsc_fixed_name[v->best_fixed], ratio(v->ours, v->hindsight),
-           ratio(v->ours, best));
-    for (unsigned i = 0; i < XSC_FIXED; i++) {
-        printf(" %10.0f", v->fixed[i]);
+    printf("mean cost in ns a wait\n%-28s %7s %10s %10s %16s %9s %8s\n", "trace", "waits", "ours",
+           "hindsight", "best fixed", "/hindsgt", "/fixed");
+    for (int i = 0; i < n; i++) {
+        ratios(&t[i], &v[i]);
     }
-    say_plan(&v->best);
-}
+    printf("%-28s %7u %38s %9.3f %8.3f\n", "geometric mean", totals->n, "",
+           xsc_geomean(totals->log_hindsight, totals->n),
+           xsc_geomean(totals->log_fixed, totals->n));
+    printf("%-28s %7s %38s %9.3f %8.3f\n", "worst", "", "", totals->worst_hindsight,
+           totals->worst_fixed);
 
-void xsc_text_totals(const struct xsc_totals *t)
-{
-    printf("%-28s %8u %41s %8.3f %8.3f\n", "geometric mean", t->n, "",
-           xsc_geomean(t->log_hindsight, t->n), xsc_geomean(t->log_fixed, t->n));
-    printf("%-28s %8s %41s %8.3f %8.3f\n", "worst", "", "", t->worst_hindsight, t->worst_fixed);
+    printf(
+        "\nthe fixed policies: watch to the end, park at once, watch for so long and park\n%-28s",
+        "trace");
+    for (unsigned i = 0; i < XSC_FIXED; i++) {
+        printf(" %9s", xsc_fixed_name[i]);
+    }
+    printf("\n");
+    for (int i = 0; i < n; i++) {
+        fixed_costs(&t[i], &v[i]);
+    }
+
+    printf("\nthe best plan in hindsight, us\n");
+    for (int i = 0; i < n; i++) {
+        best_plan(&t[i], &v[i]);
+    }
 }
 
 #ifdef XSC_SIM_JSON

@@ -17,10 +17,9 @@ struct xsc_totals {
 void xsc_totals_add(struct xsc_totals *t, const struct xsc_verdict_of *v);
 double xsc_geomean(double log_sum, unsigned n);
 
-/* Text: a head line, a line a trace, the totals. */
-void xsc_text_head(void);
-void xsc_text_trace(const struct xsc_trace *t, const struct xsc_verdict_of *v);
-void xsc_text_totals(const struct xsc_totals *t);
+/* Text: the ratios and their totals, the fixed policies' costs, the best plans. */
+void xsc_text_print(const struct xsc_trace *t, const struct xsc_verdict_of *v, int n,
+                    const struct xsc_totals *totals);
 
 /* JSON: collected, and printed by xsc_json_print(). Return 0, or -1 (said on stderr). */
 bool xsc_json_available(void);

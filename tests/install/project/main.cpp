@@ -14,8 +14,8 @@ int main()
     xsc_stats stats;
 
     if (xsc_wait_u32(&flag, 1, XSC_FOREVER) != 0 ||
-        xsc_wait_mask_u32(&flag, 1, 1, 100000) != -ETIMEDOUT ||
-        xsc_wait_reached_u32(&flag, 0, 0) != 0 ||
+        xsc_wait_mask(&flag, 1, 1, 100000) != -ETIMEDOUT ||
+        xsc_wait_reached(&flag, 0, 0) != 0 ||
         xsc_stats_read(&stats, sizeof(stats)) != 0 || stats.timeouts != 1) {
         std::fputs("a wait went wrong\n", stderr);
         return 1;

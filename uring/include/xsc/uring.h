@@ -19,7 +19,8 @@
  * mailbox: while it does, neither a message nor a completion takes a system call of the shard's. It
  * enters the kernel to sleep (io_uring_enter(2)), and there a completion or a message ends the
  * sleep: the sender of that message has the kernel put a completion of its own into the ring
- * (IORING_OP_MSG_RING), from a second ring that belongs to this object.
+ * (IORING_OP_MSG_RING), from a second ring that belongs to this object. Where the kernel refuses
+ * that, the shard still has the message within a second: a sleep in the ring is never longer.
  *
  * A library of its own, libxsc-wait-uring, because it needs liburing; libxsc-wait does not. Linux
  * 5.18 or later. Functions are not thread-safe, but for what xsc_shard_send() does by itself.
@@ -46,11 +47,16 @@ struct xsc_uring;
  *   -EINVAL   NULL; or a ring whose tail moves only when its owner enters the kernel
  *             (IORING_SETUP_DEFER_TASKRUN, _COOP_TASKRUN, _IOPOLL);
  *   -ENOTSUP  a kernel without IORING_OP_MSG_RING (before Linux 5.18);
+ *   -EBADF    a ring without a descriptor (IORING_SETUP_REGISTERED_FD_ONLY, or closed already);
  *   -ENOMEM; others: what io_uring_setup(2) said.
  */
 XSC_API int xsc_uring_open(struct io_uring *ring, struct xsc_uring **uring);
 
-/* After the shard is destroyed. The ring is the caller's to exit. NULL: nothing. */
+/*
+ * After the shard is destroyed. The ring is the caller's to exit, and ends when both are done: this
+ * object has a descriptor of its own for it, so that the program may close its own (registered or
+ * not). NULL: nothing.
+ */
 XSC_API void xsc_uring_close(struct xsc_uring *uring);
 
 /* For struct xsc_shard_config, which copies it; it refers to *uring. Never NULL. */
