@@ -208,6 +208,7 @@ static void pinned_threads(void *arg)
         }
     }
     kind = arg;
+    CHECK(known_cpus() >= 2, "%u", known_cpus()); /* chosen: no thread finds another choosing */
     pthread_create(&thread, NULL, answers, &second);
     confine(&first);
     for (uint32_t i = 0; !last; i++) {
