@@ -11,6 +11,13 @@
 #define GRAIN_TRIES 4
 #define GRAIN_LOOKS 100000 /* in case that it stands still after all */
 
+/*
+ * A clock that has shown the same at so many readings stands still: 20 ms or more, and the coarsest
+ * of an OS's moves every 16 ms.
+ */
+#define STILL_READINGS 1000000u
+#define COUNTED_NS 100u /* what a reading is taken to last where nothing else tells */
+
 void xsc_clock_set_rate(struct xsc_clock *clock, uint64_t hz)
 {
     clock->hz = hz;
@@ -63,12 +70,41 @@ static uint64_t grain_of(const struct xsc_clock_sources *from)
     return least;
 }
 
-/* The counter's rate against the OS clock, or 0 where it does not run. */
-static uint64_t measure_hz(const struct xsc_clock_sources *from)
+/* Until the OS clock is ns further. False: it stands still. */
+static bool os_clock_moves(const struct xsc_clock_sources *from, uint64_t since_ns, uint64_t ns)
+{
+    uint64_t last_ns = since_ns;
+
+    for (uint32_t readings = 0; readings < STILL_READINGS; readings++) {
+        const uint64_t now_ns = from->now_ns();
+
+        if (now_ns - since_ns >= ns) {
+            return true;
+        }
+        if (now_ns != last_ns) {
+            last_ns = now_ns;
+            readings = 0;
+        }
+    }
+    return false;
+}
+
+/* Time by the count of its readings: it moves, whatever else does. */
+static uint64_t counted_ns(void)
+{
+    static uint64_t ns;
+
+    return __atomic_add_fetch(&ns, COUNTED_NS, __ATOMIC_RELAXED);
+}
+
+/* The counter's rate against the OS clock, or 0 where one of them does not run. */
+static uint64_t measure_hz(const struct xsc_clock_sources *from, bool *still)
 {
     const struct pair a = read_pair(from);
 
-    while (from->now_ns() - a.ns < CALIBRATION_NS) {
+    *still = !os_clock_moves(from, a.ns, CALIBRATION_NS);
+    if (*still) {
+        return 0;
     }
     const struct pair b = read_pair(from);
 
@@ -95,30 +131,50 @@ static bool within(uint64_t claimed, uint64_t measured)
     return off <= measured / CLAIM_TOLERANCE_DIV;
 }
 
+static void use_counter(struct xsc_clock *clock, const struct xsc_clock_sources *from, uint64_t hz,
+                        const char *source)
+{
+    clock->ticks = from->counter;
+    clock->hardware = true;
+    clock->source = source;
+    xsc_clock_set_rate(clock, hz);
+    clock->grain_ns = xsc_to_ns(clock, grain_of(from)) + 1;
+}
+
+static bool usable(uint64_t hz)
+{
+    return hz >= MIN_HZ && hz <= MAX_HZ;
+}
+
 void xsc_clock_init(struct xsc_clock *clock, const struct xsc_cpu *cpu,
                     const struct xsc_clock_sources *from)
 {
-    if (cpu->counter_trusted) {
-        const uint64_t measured = measure_hz(from);
+    uint64_t measured = 0;
 
-        if (measured >= MIN_HZ && measured <= MAX_HZ) {
-            clock->ticks = from->counter;
-            clock->hardware = true;
-            if (cpu->counter_hz && within(cpu->counter_hz, measured)) {
-                clock->source = "counter, at the rate it states";
-                xsc_clock_set_rate(clock, cpu->counter_hz);
-            } else {
-                clock->source = cpu->counter_hz ? "counter, measured (the rate it states is wrong)"
-                                                : "counter, measured against the OS clock";
-                xsc_clock_set_rate(clock, measured);
-            }
-            clock->grain_ns = xsc_to_ns(clock, grain_of(from)) + 1;
-            return;
-        }
+    if (cpu->counter_trusted) {
+        measured = measure_hz(from, &clock->os_still);
+    } else {
+        clock->os_still = !os_clock_moves(from, from->now_ns(), 1);
     }
-    clock->ticks = from->now_ns;
+    if (usable(measured)) {
+        if (cpu->counter_hz && within(cpu->counter_hz, measured)) {
+            use_counter(clock, from, cpu->counter_hz, "counter, at the rate it states");
+        } else {
+            use_counter(clock, from, measured,
+                        cpu->counter_hz ? "counter, measured (the rate it states is wrong)"
+                                        : "counter, measured against the OS clock");
+        }
+        return;
+    }
+    if (clock->os_still && cpu->counter_trusted && usable(cpu->counter_hz)) {
+        use_counter(clock, from, cpu->counter_hz,
+                    "counter, at the rate it states (the OS clock stands still)");
+        return;
+    }
+    clock->ticks = clock->os_still ? counted_ns : from->now_ns;
     clock->hardware = false;
     clock->grain_ns = 1;
-    clock->source = "OS clock (no counter to be trusted)";
+    clock->source = clock->os_still ? "count of readings (the OS clock stands still)"
+                                    : "OS clock (no counter to be trusted)";
     xsc_clock_set_rate(clock, 1000000000u);
 }

@@ -23,6 +23,7 @@ struct xsc_clock {
     uint64_t ticks_per_ns;
     uint64_t grain_ns;  /* the counter's step: what lies between two readings may be less by it */
     bool hardware;      /* ticks are the CPU's own counter */
+    bool os_still;      /* the OS clock did not move: timeouts are measured in ticks, too */
     const char *source; /* how the rate was found, for people */
 };
 
@@ -35,7 +36,9 @@ struct xsc_clock_sources {
 /*
  * Chooses and calibrates. Where the counter is trusted and says its rate, that rate is
  * held against the OS clock for a moment (a guest may be told its host's); where it does
- * not, the rate is measured. Takes about half a millisecond, or nothing for the OS clock.
+ * not, the rate is measured. Takes about half a millisecond, or nothing for the OS clock; 20 ms or
+ * more where the OS clock stands still (an emulator's, or one that is interposed): then ticks are
+ * the counter's, if it states its rate, or a count of their own readings.
  */
 void xsc_clock_init(struct xsc_clock *clock, const struct xsc_cpu *cpu,
                     const struct xsc_clock_sources *from);

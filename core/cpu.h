@@ -25,7 +25,7 @@ enum xsc_cpu_feature {
 struct xsc_cpu {
     uint32_t has;     /* features known to be there */
     uint32_t unknown; /* features that nothing here could be asked about */
-    uint32_t cpus;    /* CPUs this process may run on; 0 where nobody knows */
+    uint32_t cpus;    /* that this process may run on; 0: not known; see xsc_engine_cpus() */
     bool hypervisor;  /* CPUID.1:ECX[31]: says so of itself; false proves nothing */
 
     /* The counter that xsc_arch_counter() reads. */

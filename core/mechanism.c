@@ -36,7 +36,8 @@ const char *xsc_state_name(uint32_t state)
 /* ---------------------------------------------------------------- the manager's lock ---- */
 
 /*
- * The lock word holds the owner's process. A forked child inherits it taken by a thread
+ * The lock word holds the owner's process, by a number that is not its pid: parent and child
+ * may both be 1 of a pid namespace. A forked child inherits it taken by a thread
  * that does not exist in the child: the owner is then another process, and the child takes
  * it over, by compare-and-swap, so that of two of its threads one wins. Never waited for.
  */
@@ -275,6 +276,17 @@ static bool usable(struct xsc_engine *e, uint32_t i)
     return true;
 }
 
+static bool lone_cpu(const struct xsc_engine *e)
+{
+    return __atomic_load_n(&e->cpu.cpus, __ATOMIC_RELAXED) == 1;
+}
+
+/* Has passed its trial, and has not been rolled back since. */
+static bool in_order(const struct xsc_mech_state *s)
+{
+    return xsc_fit(s) && __atomic_load_n(&s->state, __ATOMIC_RELAXED) != XSC_STATE_FAILED;
+}
+
 /*
  * The fallback is the first that only polls: it needs nothing but coherent memory. With one
  * CPU to run on it must leave that CPU, too. It is tried, so that the numbers are there,
@@ -282,14 +294,16 @@ static bool usable(struct xsc_engine *e, uint32_t i)
  */
 static uint32_t find_fallback(struct xsc_engine *e)
 {
-    const uint32_t must = XSC_POLL | (e->cpu.cpus == 1 ? (uint32_t)XSC_LEAVES_CPU : 0);
+    const uint32_t must = XSC_POLL | (lone_cpu(e) ? (uint32_t)XSC_LEAVES_CPU : 0);
     uint32_t last = e->n_mechs - 1;
 
     for (uint32_t i = 0; i < e->n_mechs; i++) {
         struct xsc_mech_state *s = &e->mech[i];
 
         if ((s->mech->traits & must) == must && !(s->mech->traits & XSC_MAY_FAULT)) {
-            xsc_validate(e, s, e->plan);
+            if (!in_order(s)) {
+                xsc_validate(e, s, e->plan);
+            }
             if (xsc_fit(s)) {
                 return i;
             }
@@ -303,19 +317,20 @@ static uint32_t find_fallback(struct xsc_engine *e)
 /* The best that proves itself, before the fallback in order of preference; else that. */
 static uint32_t find_primary(struct xsc_engine *e, uint32_t fallback)
 {
-    if (e->cpu.cpus == 1 && e->mech[fallback].mech->traits & XSC_LEAVES_CPU) {
+    if (lone_cpu(e) && e->mech[fallback].mech->traits & XSC_LEAVES_CPU) {
         xsc_say(&e->choice_reason, "one CPU to run on: whoever wakes us needs it", "");
         return fallback;
     }
     for (uint32_t i = 0; i < fallback; i++) {
         struct xsc_mech_state *s = &e->mech[i];
 
-        if (s->mech->traits & XSC_NEEDS_WAKE || s->uncertain ||
-            __atomic_load_n(&s->state, __ATOMIC_RELAXED) != XSC_STATE_CANDIDATE) {
+        if (s->mech->traits & XSC_NEEDS_WAKE || s->uncertain) {
             continue;
         }
-        xsc_validate(e, s, e->plan);
-        if (xsc_fit(s)) {
+        if (__atomic_load_n(&s->state, __ATOMIC_RELAXED) == XSC_STATE_CANDIDATE) {
+            xsc_validate(e, s, e->plan);
+        }
+        if (in_order(s)) {
             xsc_say(&e->choice_reason, "the best here that passed its trial", "");
             return i;
         }
@@ -375,6 +390,23 @@ static void refuse(enum xsc_chose chose, struct xsc_engine *e, const char *asked
     xsc_text_put(&t, "; using ");
     xsc_text_put(&t, e->mech[primary].mech->name);
     xsc_port_say(line);
+}
+
+void xsc_engine_cpus(struct xsc_engine *e, uint32_t cpus)
+{
+    const uint32_t before = __atomic_load_n(&e->cpu.cpus, __ATOMIC_RELAXED);
+
+    if (cpus == before || !__atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE) || !xsc_manager_lock(e)) {
+        return;
+    }
+    __atomic_store_n(&e->cpu.cpus, cpus, __ATOMIC_RELAXED);
+    if ((cpus == 1) != (before == 1)) {
+        const uint32_t fallback = find_fallback(e);
+        const uint32_t primary = e->by_name ? e->by_name - 1 : find_primary(e, fallback);
+
+        __atomic_store_n(&e->chosen, XSC_CHOICE(primary, fallback), __ATOMIC_RELEASE);
+    }
+    xsc_manager_unlock(e);
 }
 
 /* What to answer who asks after the choice was made. */

@@ -136,6 +136,13 @@ enum xsc_chose xsc_engine_choose(struct xsc_engine *e, const char *asked);
  */
 bool xsc_engine_try(struct xsc_engine *e, uint32_t index, const struct xsc_trial_plan *plan);
 
+/*
+ * Sets the number of CPUs that this process may run on; 0: not known. Where it becomes 1, or is no
+ * longer 1, primary and fallback are chosen again: with one CPU, a waiter must leave it to the
+ * writer. Does nothing while another has the manager's lock: call it again later.
+ */
+void xsc_engine_cpus(struct xsc_engine *e, uint32_t cpus);
+
 /* The mechanism of that name, in any case; -1 where there is none. */
 int xsc_engine_find(const struct xsc_engine *e, const char *name);
 

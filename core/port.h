@@ -49,6 +49,12 @@ void xsc_port_nap(uint64_t ns);
 /* Tells the person who runs the process, once: one line without a newline. */
 void xsc_port_say(const char *line);
 
+/*
+ * A wait leaves the CPU, now or soon, and it is now_ns: a moment to read again what may have changed
+ * about the machine (xsc_engine_cpus()), if it is long enough since. Nothing in a kernel.
+ */
+void xsc_port_recheck(uint64_t now_ns);
+
 /* A small number that differs between threads (or CPUs): where to look for a free slot. */
 uint32_t xsc_port_slot_hint(void);
 
@@ -65,7 +71,11 @@ bool xsc_port_may_judge(void);
  */
 bool xsc_port_must_sleep(void);
 
-/* Differs between a process and its forked child. Called only while something is amiss. */
+/*
+ * A number of this process, never 0, and unlike that of each process that it was forked from: what
+ * threads of those have marked with theirs, a lock say, belongs to no thread any more. No system call,
+ * but the first time in a process, and where the OS has nothing better than getpid().
+ */
 uint64_t xsc_port_process(void);
 
 #endif /* XSC_CORE_PORT_H */

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "core/port.h"
+
 static uint64_t get(const uint64_t *counter)
 {
     return __atomic_load_n(counter, __ATOMIC_RELAXED);
@@ -28,16 +30,19 @@ static void settle(uint64_t last, uint64_t in_slices_ns, struct xsc_counts *n,
 
 struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint)
 {
+    const uint32_t me = (uint32_t)xsc_port_process();
+
     for (uint32_t i = 0; i < XSC_SLOT_PROBES; i++) {
         const uint32_t at = (hint + i) % XSC_SLOTS;
         struct xsc_slot *s = &t->slot[at];
+        uint32_t owner = __atomic_load_n(&s->claimed, __ATOMIC_RELAXED);
 
         /*
          * Acquire pairs with the last owner's release, so that its counts are the ones we
          * add to. The load first keeps a taken slot's line from being torn from its owner.
          */
-        if (!__atomic_load_n(&s->claimed, __ATOMIC_RELAXED) &&
-            !__atomic_exchange_n(&s->claimed, 1, __ATOMIC_ACQUIRE)) {
+        if (owner != me && __atomic_compare_exchange_n(&s->claimed, &owner, me, false,
+                                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
             s->waits = &t->waits[at % XSC_SLOT_HISTOGRAMS];
             if (s->last) {
                 settle(s->last, s->in_slices_ns, &s->n, s->waits);

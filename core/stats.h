@@ -10,8 +10,8 @@
  * statistics, puts into its place. Waits that nest (a signal handler), or that meet a slot
  * taken, claim one of the next few; where those are taken too the wait writes to a slot that
  * nobody reads, and only `uncounted` tells of it. A thread killed, or a longjmp taken, in
- * mid-wait leaves its slot claimed for good, and so does, in the child, a fork() while other
- * threads wait: counts stay right, there is one slot less.
+ * mid-wait leaves its slot claimed for good: counts stay right, there is one slot less. A slot is
+ * claimed by its owner's process: a forked child takes those that threads of its parent had.
  */
 #ifndef XSC_CORE_STATS_H
 #define XSC_CORE_STATS_H
@@ -49,7 +49,7 @@ struct xsc_counts {
 };
 
 struct xsc_slot {
-    uint32_t claimed;      /* 0 or 1 */
+    uint32_t claimed;      /* xsc_port_process() of its owner; 0: free */
     uint64_t tight;        /* waits that ended in the tight spin, or are in it; any writer */
     uint64_t last;         /* XSC_LAST of a wait that isn't in n and waits yet; 0: none */
     uint64_t in_slices_ns; /* of the wait in progress, or last: what is in n.slices_ns already */

@@ -12,8 +12,10 @@
 #define MISS_GRACE_NS 50000  /* back later than this, the waiter had lost its CPU */
 #define MISSES_EXCUSED 20000 /* and back sooner, in one wait of so many: by chance */
 #define LONG_TRIAL 1000      /* waits */
-#define NOP_NS 300           /* quicker than this, with two clock reads, nothing was entered */
-#define DELAY_STEP_NS 300    /* and twice arming: the peer stores 0 to 3 steps later */
+#define STILL_LOOKS 10000000 /* in case that the clock stands still: none takes so many */
+#define STILL_WAITS 1000 /* on end that came back at the time at which they began: 16 ms and more */
+#define NOP_NS 300       /* quicker than this, with two clock reads, nothing was entered */
+#define DELAY_STEP_NS 300 /* and twice arming: the peer stores 0 to 3 steps later */
 
 /*
  * Thresholds tell a mechanism that works from one that traps on every use or oversleeps.
@@ -57,10 +59,11 @@ void xsc_peer_main(struct xsc_peer *p)
         seen = asked;
 
         const uint64_t due = p->clock->ticks() + p->delay_ticks;
-        uint64_t now;
+        uint64_t now = p->clock->ticks();
 
-        while (!xsc_due(now = p->clock->ticks(), due)) {
+        for (uint32_t looks = 0; !xsc_due(now, due) && looks < STILL_LOOKS; looks++) {
             xsc_arch_relax();
+            now = p->clock->ticks();
         }
         p->before = now;
         __atomic_store_n(&p->word, asked, __ATOMIC_RELEASE);
@@ -179,6 +182,7 @@ static void quiet_waits(struct run *r, struct xsc_trial_scratch *scratch)
     const uint64_t length = xsc_to_ticks(r->clock, r->plan->quiet_ns) + 1;
     struct burnt whole = {0, 0}, undisturbed = {0, 0}; /* not kept from running meanwhile */
     const uint64_t begin = r->clock->ticks(), until = begin + r->budget;
+    uint32_t still = 0;
     uint64_t now = begin, rests = 0, early = 0, rest_ns = 0, rest_max = 0, over_max = 0;
 
     for (uint32_t i = 0; i < r->plan->quiet_waits && (i < 2 || !xsc_due(now, until)); i++) {
@@ -192,6 +196,11 @@ static void quiet_waits(struct run *r, struct xsc_trial_scratch *scratch)
             now = r->clock->ticks();
             const uint64_t ns = xsc_elapsed_ns(r->clock, from, now);
 
+            still = now == from ? still + 1 : 0;
+            if (still == STILL_WAITS) {
+                r->out->still = true;
+                return;
+            }
             xsc_hist_add(&scratch->rest, ns);
             rest_max = ns > rest_max ? ns : rest_max;
             rest_ns += ns;
@@ -272,14 +281,22 @@ static bool cross_wait(struct run *r, struct xsc_peer *peer, uint32_t number,
     const uint64_t patience = start + xsc_to_ticks(r->clock, r->plan->patience_ns);
     uint64_t end = start + r->slice, now = start;
     enum xsc_woke woke;
+    uint32_t still = 0;
 
     for (;;) {
+        const uint64_t from = now;
+
         woke = r->m->wait(r->ctx, &w, end, &now);
         const bool met = xsc_watch_met(&w);
 
         now = r->clock->ticks();
         if (met) {
             break;
+        }
+        still = now == from ? still + 1 : 0;
+        if (still == STILL_WAITS) {
+            r->out->still = true;
+            return false;
         }
         if (xsc_due(now, patience)) {
             return false;
@@ -294,8 +311,8 @@ static bool cross_wait(struct run *r, struct xsc_peer *peer, uint32_t number,
     *max = ns > *max ? ns : *max;
 
     /* The next request must not be made before this one is acknowledged. */
-    while (__atomic_load_n(&peer->done, __ATOMIC_ACQUIRE) != number) {
-        if (xsc_due(r->clock->ticks(), patience)) {
+    for (uint32_t looks = 0; __atomic_load_n(&peer->done, __ATOMIC_ACQUIRE) != number; looks++) {
+        if (xsc_due(r->clock->ticks(), patience) || looks == STILL_LOOKS) {
             return false;
         }
         xsc_arch_relax();
@@ -364,6 +381,9 @@ void xsc_trial_run(const struct xsc_mechanism *m, const struct xsc_mech_ctx *ctx
     met_waits(&r, &scratch->changed, false, &out->changed);
     met_waits(&r, &scratch->self_store, true, &out->self_store);
     quiet_waits(&r, scratch);
+    if (out->still) {
+        return;
+    }
     if (plan->cross || m->traits & XSC_MONITOR) {
         cross_part(&r, &scratch->cross_store);
     } else {
@@ -445,6 +465,10 @@ enum xsc_verdict xsc_trial_judge(const struct xsc_mechanism *m, const struct xsc
 
     if (v != XSC_GOOD) {
         return v;
+    }
+    if (t->still) {
+        xsc_text_put(&say, "not proven: the clock stands still");
+        return XSC_UNPROVEN;
     }
     v = slow(m, t, limits, &say);
     if (v != XSC_GOOD) {

@@ -22,6 +22,7 @@ struct xsc_spread {
 
 /* What a trial saw. */
 struct xsc_trial {
+    bool still;                    /* the clock did not move: the trial was given up */
     int32_t fault;                 /* signal that the first execution raised, 0: none */
     struct xsc_spread changed;     /* condition met before the call: call to return */
     struct xsc_spread self_store;  /* met by this thread just before: store to return */

@@ -18,7 +18,8 @@
  *
  * WHY NO DEADLINE IS EARLY. The deadline is the OS clock's value at the start plus the
  * timeout, and the end is decided by reading that same clock. Ticks, whose rate is known to
- * some parts in ten thousand, only cut the time in between into slices.
+ * some parts in ten thousand, only cut the time in between into slices. (Where the OS clock was
+ * found to stand still, there is no deadline by it: then the slices are added up.)
  *
  * THE LAST RESORT. Nobody unparks a plain word, so its waiter can't leave the CPU for good. But one
  * that has watched for a millisecond may nap between slices, in proportion: the store is noticed
@@ -43,7 +44,8 @@
 #define NAP_AFTER_NS 1000000u     /* watched for so long */
 #define NAP_MAX_NS 1000000u
 #define NAP_PART 16u
-#define LATE_GRACE_NS 50000 /* later than this after its slice, the thread lost its CPU */
+#define RECHECK_NS 100000000u /* of a wait that never leaves the CPU */
+#define LATE_GRACE_NS 50000   /* later than this after its slice, the thread lost its CPU */
 
 /* *spun_ns: where a counter can tell for next to nothing; else 0. */
 static bool tight_spin(const struct xsc_engine *e, const struct xsc_watch *w, uint64_t *spun_ns)
@@ -216,6 +218,15 @@ static uint64_t nap_of(const struct xsc_engine *e, const struct watcher *by,
     return nap < left_ns ? nap : left_ns;
 }
 
+/*
+ * Whether to read again what may have changed about the machine: where the wait makes system calls
+ * anyway, or seldom. It has lasted ns, and `before` until its last slice.
+ */
+static bool recheck_due(const struct watcher *by, uint64_t nap, uint64_t before, uint64_t ns)
+{
+    return nap || by->mech->traits & XSC_LEAVES_CPU || ns / RECHECK_NS != before / RECHECK_NS;
+}
+
 /* After a nap: the time, but before the deadline, so that there is one more slice, if a short one. */
 static uint64_t last_look_due(uint64_t deadline_ns)
 {
@@ -246,24 +257,27 @@ static enum xsc_end watch_until(const struct xsc_engine *e, const struct xsc_wat
         if (met) {
             break;
         }
-        const uint64_t slice = xsc_elapsed_ns(by.ctx->clock, from, now);
+        const uint64_t slice = xsc_elapsed_ns(by.ctx->clock, from, now), before_ns = ns;
 
         ns += slice;
         xsc_count(&slot->n.slices_ns, slice);
         __atomic_store_n(&slot->in_slices_ns, ns, __ATOMIC_RELAXED);
         if (deadline_ns != XSC_FOREVER) {
-            now_ns = xsc_port_now_ns();
+            now_ns = by.ctx->clock->os_still ? now_ns + slice : xsc_port_now_ns();
         }
         const uint64_t nap = nap_of(e, &by, how, &way, ns,
                                     deadline_ns > now_ns ? deadline_ns - now_ns : 0);
 
+        if (recheck_due(&by, nap, before_ns, ns)) {
+            xsc_port_recheck(xsc_port_now_ns());
+        }
         if (nap) {
             xsc_port_nap(nap);
             from = now;
             now = by.ctx->clock->ticks();
             ns += xsc_elapsed_ns(by.ctx->clock, from, now);
             __atomic_store_n(&slot->in_slices_ns, ns, __ATOMIC_RELAXED);
-            now_ns = last_look_due(deadline_ns);
+            now_ns = by.ctx->clock->os_still ? now_ns + nap : last_look_due(deadline_ns);
         }
         /* Chosen, rolled back or reinstated meanwhile: a long wait is not stuck with the old. */
         const uint32_t newer = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
@@ -305,6 +319,13 @@ bool xsc_core_spin(struct xsc_engine *e, const struct xsc_watch *w, uint64_t *sp
     return false;
 }
 
+static bool leaves_cpu(const struct xsc_engine *e)
+{
+    const uint32_t choice = __atomic_load_n(&e->chosen, __ATOMIC_ACQUIRE);
+
+    return choice && e->mech[XSC_PRIMARY(choice)].mech->traits & XSC_LEAVES_CPU;
+}
+
 enum xsc_end xsc_core_watch(struct xsc_engine *e, const struct xsc_watch *w, uint64_t timeout_ns,
                             struct xsc_watching *how)
 {
@@ -316,6 +337,9 @@ enum xsc_end xsc_core_watch(struct xsc_engine *e, const struct xsc_watch *w, uin
         xsc_engine_choose(e, how->asked());
     }
     xsc_health_check(e, now_ns);
+    if (leaves_cpu(e)) { /* short waits, too: each makes system calls */
+        xsc_port_recheck(now_ns);
+    }
 
     struct xsc_slot *slot = xsc_slot_claim(&e->stats, xsc_port_slot_hint());
     const enum xsc_end end = watch_until(e, w, now_ns, deadline_ns, slot, how);

@@ -130,6 +130,12 @@ uint32_t xsc_port_slot_hint(void)
 	return raw_smp_processor_id();
 }
 
+/* No wait here leaves the CPU. */
+void xsc_port_recheck(uint64_t now_ns)
+{
+	(void)now_ns;
+}
+
 /* There is one kernel, and it does not fork. */
 uint64_t xsc_port_process(void)
 {

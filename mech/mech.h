@@ -126,6 +126,7 @@ XSC_MECHANISMS(XSC_DECLARE_MECHANISM)
 
 /* ---------------------------------------------------------------------------- polling ---- */
 
+#define XSC_STILL_READS 1024u     /* of a clock that does not move: comes back, for no reason */
 #define XSC_LOOKS_PER_TICK_READ 8 /* a counter read costs about as much as a PAUSE or two */
 
 /* The body of every polling mechanism: look, hint, look, ... and now and then the time. */
@@ -135,8 +136,11 @@ static inline __attribute__((always_inline)) enum xsc_woke xsc_poll(const struct
                                                                     void (*relax)(void))
 {
     const uint64_t start = *at;
+    uint32_t still = 0;
 
     do {
+        const uint64_t before = *at;
+
         for (int look = 0; look < XSC_LOOKS_PER_TICK_READ; look++) {
             if (xsc_watch_met(w)) {
                 return XSC_WOKE_MET;
@@ -146,7 +150,8 @@ static inline __attribute__((always_inline)) enum xsc_woke xsc_poll(const struct
             }
         }
         *at = ctx->clock->ticks();
-    } while (!xsc_slice_over(*at, start, deadline));
+        still = *at == before ? still + 1 : 0;
+    } while (!xsc_slice_over(*at, start, deadline) && still < XSC_STILL_READS);
     return XSC_WOKE;
 }
 

@@ -4,9 +4,9 @@
 #define XSC_USER_AFFINITY_H
 
 #if defined(__linux__)
-#include <sched.h>
+#include "user/linux_cpu.h"
 struct xsc_affinity {
-    cpu_set_t set;
+    struct xsc_cpu_set set;
     int moved; /* there is something to restore */
 };
 #else

@@ -59,6 +59,7 @@
 #include "user/barrier.h"
 #include "user/library.h"
 #include "user/park.h"
+#include "user/process.h"
 
 #define PATIENCE_NS 1000000000u /* for a ring of a trial */
 #define GRACE_NS 100000000u     /* for a device's interrupt that may be under way */
@@ -92,24 +93,25 @@ static bool go(struct xsc_doorbell *b, uint32_t from, uint32_t to, enum reason r
     return true;
 }
 
-static void bell_leave(struct xsc_doorbell *b)
-{
-    __atomic_fetch_sub(&b->inside, 1, __ATOMIC_SEQ_CST);
-}
-
-/* 0, or why there is nothing to be done with it. */
-static int bell_enter(struct xsc_doorbell *b)
+/* 0, or why there is nothing to be done with it. *generation is bell_leave()'s. */
+static int bell_enter(struct xsc_doorbell *b, uint32_t *generation)
 {
     if (!b) {
         return -EINVAL;
     }
-    __atomic_fetch_add(&b->inside, 1, __ATOMIC_SEQ_CST); /* I1 */
+    *generation = xsc_generation();
+    xsc_heads_enter(&b->inside, *generation); /* I1 */
     xsc_fence();
     if (state_of(b) == XSC_BELL_CLOSED) { /* I2 */
-        bell_leave(b);
+        xsc_heads_leave(&b->inside, *generation);
         return -EPIPE;
     }
     return 0;
+}
+
+static void bell_leave(struct xsc_doorbell *b, uint32_t generation)
+{
+    xsc_heads_leave(&b->inside, generation);
 }
 
 /* A signal ends xsc_poll_wait(), but not this. */
@@ -156,7 +158,9 @@ int xsc_doorbell_close(struct xsc_doorbell *bell)
     if (bell->fd >= 0) {
         xsc_bell_ring(bell->fd, bell->device, 0);
     }
-    xsc_wait_slow(&nobody, XSC_FOREVER);
+    if (xsc_heads(&bell->inside)) { /* of this process: a parent's threads are not inside here */
+        xsc_wait_slow(&nobody, XSC_FOREVER);
+    }
     if (bell->spare >> 32 == (uint32_t)xsc_port_process()) {
         xsc_bell_close((int)(uint32_t)bell->spare);
     }
@@ -225,11 +229,12 @@ static int trial(struct xsc_doorbell *b, uint32_t rings)
 
 int xsc_doorbell_try(struct xsc_doorbell *bell, uint32_t rings)
 {
-    int err = rings < XSC_BELL_TRIAL_RINGS ? -EINVAL : bell_enter(bell);
+    uint32_t generation = 0;
+    int err = rings < XSC_BELL_TRIAL_RINGS ? -EINVAL : bell_enter(bell, &generation);
 
     if (!err) {
         err = trial(bell, rings);
-        bell_leave(bell);
+        bell_leave(bell, generation);
     }
     return err;
 }
@@ -238,7 +243,8 @@ int xsc_doorbell_try(struct xsc_doorbell *bell, uint32_t rings)
 
 int xsc_doorbell_ring(struct xsc_doorbell *bell, uint32_t peer)
 {
-    int err = bell_enter(bell);
+    uint32_t generation = 0;
+    int err = bell_enter(bell, &generation);
 
     if (err) {
         return err;
@@ -247,7 +253,7 @@ int xsc_doorbell_ring(struct xsc_doorbell *bell, uint32_t peer)
     err = xsc_bell_ring(bell->fd, bell->device, peer);
     /* C2; a ring that was not made did not begin. */
     __atomic_fetch_add(err ? &bell->begun : &bell->done, err ? UINT64_MAX : 1, __ATOMIC_SEQ_CST);
-    bell_leave(bell);
+    bell_leave(bell, generation);
     return err;
 }
 
@@ -361,11 +367,12 @@ static int wait_by(struct listener *l, uint64_t timeout_ns)
 int xsc_doorbell_wait(struct xsc_doorbell *bell, const struct xsc_watch *watch, uint64_t timeout_ns)
 {
     struct listener l = {.bell = bell, .watch = watch};
-    int err = watch && xsc_watch_valid(watch) ? bell_enter(bell) : -EINVAL;
+    uint32_t generation = 0;
+    int err = watch && xsc_watch_valid(watch) ? bell_enter(bell, &generation) : -EINVAL;
 
     if (!err) {
         err = wait_by(&l, timeout_ns);
-        bell_leave(bell);
+        bell_leave(bell, generation);
     }
     return err;
 }

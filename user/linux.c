@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,6 +19,40 @@
 #include "user/library.h"
 #include "user/linux_cpu.h"
 #include "user/peer.h"
+#include "user/process.h"
+
+/* ------------------------------------------------------------------------ a child's mark ---- */
+
+#if !defined(MADV_WIPEONFORK)
+#define MADV_WIPEONFORK 18
+#endif
+
+/* No such advice: an emulator that takes this takes any, and does nothing. */
+#define MADV_NONSENSE (-1)
+
+uint32_t *xsc_wiped_page_map(void)
+{
+    const size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    const int saved = errno;
+    uint32_t *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED) {
+        page = NULL;
+    } else if (madvise(page, size, MADV_WIPEONFORK) || !madvise(page, size, MADV_NONSENSE)) {
+        munmap(page, size);
+        page = NULL;
+    }
+    errno = saved;
+    return page;
+}
+
+void xsc_wiped_page_unmap(uint32_t *page)
+{
+    const int saved = errno;
+
+    munmap(page, (size_t)sysconf(_SC_PAGESIZE));
+    errno = saved;
+}
 
 /* ---------------------------------------------------------- an instruction that may fault ---- */
 
@@ -156,94 +191,89 @@ bool xsc_port_must_sleep(void)
 
 /* --------------------------------------------------------------------------- placement ---- */
 
-static int storer_cpu = -1; /* changed by a probe only, under its caller's eyes */
+static int storer_named = -1; /* changed by a probe only, under its caller's eyes */
+static uint64_t storer_for;   /* that probe's process: a child forked meanwhile probes nothing */
+
+static int storer_cpu(void)
+{
+    return storer_named >= 0 && storer_for == xsc_port_process() ? storer_named : -1;
+}
 
 unsigned xsc_peer_cpus(void)
 {
-    return storer_cpu >= 0 ? 2 : xsc_library.cpu.cpus;
-}
-
-static int set_of(int cpu, cpu_set_t *set)
-{
-    CPU_ZERO(set);
-    if (cpu >= CPU_SETSIZE) {
-        return -ENODEV;
-    }
-    CPU_SET((size_t)cpu, set);
-    return 0;
+    return storer_cpu() >= 0 ? 2 : __atomic_load_n(&xsc_library.cpu.cpus, __ATOMIC_RELAXED);
 }
 
 /*
  * Where the peer is to run; false: where it is. Not on the waiter's own CPU, where a scheduler
  * with threads enough leaves it and no monitor can be proven. A waiter pinned to one CPU would
- * hand that on: its peer gets the process's others.
+ * hand that on: its peer gets the process's others. One trial at a time: the manager's lock.
  */
-static bool peer_set(cpu_set_t *set)
+static bool peer_set(struct xsc_cpu_set *set)
 {
-    if (storer_cpu >= 0) {
-        return !set_of(storer_cpu, set);
+    static struct xsc_cpu_set scratch;
+
+    if (storer_cpu() >= 0) {
+        return xsc_cpus_only(storer_cpu(), set);
     }
-    if (sched_getaffinity(0, sizeof(*set), set)) {
+    if (!xsc_cpus_of_process(set, &scratch)) {
         return false;
     }
-    if (CPU_COUNT(set) == 1) {
-        *set = *xsc_process_cpus();
-    }
-    const int here = sched_getcpu();
-
-    if (here >= 0 && here < CPU_SETSIZE) {
-        CPU_CLR((size_t)here, set);
-    }
-    return CPU_COUNT(set) > 0;
+    xsc_cpus_without(sched_getcpu(), set);
+    return xsc_cpus_in(set) > 0;
 }
+
+static struct xsc_cpu_set for_peer;
 
 void xsc_peer_place_tid(int tid)
 {
-    cpu_set_t set;
-
-    if (peer_set(&set)) {
-        sched_setaffinity(tid, sizeof(set), &set);
+    if (peer_set(&for_peer)) {
+        xsc_cpus_move(tid, &for_peer);
     }
 }
 
 void xsc_peer_place_thread(pthread_t thread)
 {
-    cpu_set_t set;
-
-    if (peer_set(&set)) {
-        pthread_setaffinity_np(thread, sizeof(set), &set);
+    if (peer_set(&for_peer)) {
+        pthread_setaffinity_np(thread, sizeof(for_peer), (const cpu_set_t *)(void *)&for_peer);
     }
+}
+
+static bool go_to(int cpu)
+{
+    struct xsc_cpu_set set;
+
+    return xsc_cpus_only(cpu, &set) && !xsc_cpus_move(0, &set);
 }
 
 int xsc_affinity_set(int waiter, int storer, struct xsc_affinity *before)
 {
-    cpu_set_t set;
-
     before->moved = 0;
-    if (sched_getaffinity(0, sizeof(before->set), &before->set)) {
+    if (!xsc_cpus_of(0, &before->set)) {
         return waiter < 0 && storer < 0 ? 0 : -ENODEV;
     }
     /* Going there is the only proof that a CPU is online and allowed: the storer's first. */
-    if (storer >= 0 && (set_of(storer, &set) || sched_setaffinity(0, sizeof(set), &set))) {
+    if (storer >= 0 && !go_to(storer)) {
         return -ENODEV;
     }
     before->moved = storer >= 0;
-    if (waiter >= 0 && (set_of(waiter, &set) || sched_setaffinity(0, sizeof(set), &set))) {
+    if (waiter >= 0 && !go_to(waiter)) {
         xsc_affinity_restore(before);
         return -ENODEV;
     }
     if (waiter < 0 && before->moved) {
-        sched_setaffinity(0, sizeof(before->set), &before->set);
+        xsc_cpus_move(0, &before->set);
     }
     before->moved |= waiter >= 0;
-    storer_cpu = storer;
+    storer_named = storer;
+    storer_for = xsc_port_process();
     return 0;
 }
 
 void xsc_affinity_restore(const struct xsc_affinity *before)
 {
     if (before->moved) {
-        sched_setaffinity(0, sizeof(before->set), &before->set);
+        xsc_cpus_move(0, &before->set);
     }
-    storer_cpu = -1;
+    storer_named = -1;
 }

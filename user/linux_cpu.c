@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -14,8 +13,58 @@
 
 #include "arch/arch.h"
 #include "core/port.h"
+#include "user/cpus.h"
 #include "user/library.h"
 #include "user/linux_cpu.h"
+
+/* ------------------------------------------------------------------------ sets of CPUs ---- */
+
+bool xsc_cpus_of(int tid, struct xsc_cpu_set *set)
+{
+    const int saved = errno;
+
+    *set = (struct xsc_cpu_set){{0}};
+    const bool known = syscall(SYS_sched_getaffinity, tid, sizeof(*set), set) > 0;
+
+    errno = saved;
+    return known;
+}
+
+int xsc_cpus_move(int tid, const struct xsc_cpu_set *set)
+{
+    const int saved = errno;
+    const int err = syscall(SYS_sched_setaffinity, tid, sizeof(*set), set) ? -errno : 0;
+
+    errno = saved;
+    return err;
+}
+
+bool xsc_cpus_only(int cpu, struct xsc_cpu_set *set)
+{
+    *set = (struct xsc_cpu_set){{0}};
+    if (cpu < 0 || (unsigned)cpu >= XSC_CPUS_MAX) {
+        return false;
+    }
+    set->word[(unsigned)cpu / XSC_CPUS_A_WORD] = 1ul << (unsigned)cpu % XSC_CPUS_A_WORD;
+    return true;
+}
+
+void xsc_cpus_without(int cpu, struct xsc_cpu_set *set)
+{
+    if (cpu >= 0 && (unsigned)cpu < XSC_CPUS_MAX) {
+        set->word[(unsigned)cpu / XSC_CPUS_A_WORD] &= ~(1ul << (unsigned)cpu % XSC_CPUS_A_WORD);
+    }
+}
+
+uint32_t xsc_cpus_in(const struct xsc_cpu_set *set)
+{
+    uint32_t n = 0;
+
+    for (unsigned i = 0; i < XSC_CPUS_MAX / XSC_CPUS_A_WORD; i++) {
+        n += (uint32_t)__builtin_popcountl(set->word[i]);
+    }
+    return n;
+}
 
 /* As the kernel lays out a directory entry: getdents64(2). No opendir(): it allocates. */
 struct entry {
@@ -38,7 +87,7 @@ static int task_of(const char *name)
 }
 
 /* Adds the CPUs of every thread of this process. */
-static void add_threads(cpu_set_t *all)
+static void add_threads(struct xsc_cpu_set *all, struct xsc_cpu_set *one)
 {
     char buf[256] __attribute__((aligned(8))); /* some ten tasks: the stack may be a handler's */
     const int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -51,10 +100,11 @@ static void add_threads(cpu_set_t *all)
         for (long at = 0; at < n;) {
             const struct entry *e = (const struct entry *)(const void *)(buf + at);
             const int tid = task_of(e->name);
-            cpu_set_t set;
 
-            if (tid && !sched_getaffinity(tid, sizeof(set), &set)) {
-                CPU_OR(all, all, &set);
+            if (tid && xsc_cpus_of(tid, one)) {
+                for (unsigned i = 0; i < XSC_CPUS_MAX / XSC_CPUS_A_WORD; i++) {
+                    all->word[i] |= one->word[i];
+                }
             }
             at += e->size;
         }
@@ -62,29 +112,24 @@ static void add_threads(cpu_set_t *all)
     close(fd);
 }
 
-/*
- * The CPUs that this process may run on. A thread's own set tells of at least two, or of a
- * thread pinned to one CPU, as people do with one thread a core: then all threads are asked.
- */
-static cpu_set_t process_cpus;
-
-static uint32_t count_cpus(void)
+bool xsc_cpus_of_process(struct xsc_cpu_set *all, struct xsc_cpu_set *scratch)
 {
-    cpu_set_t set;
+    const int saved = errno, cancel = xsc_no_cancel();
+    const bool known = xsc_cpus_of(0, all);
 
-    if (sched_getaffinity(0, sizeof(set), &set)) {
-        return 0;
+    if (known && xsc_cpus_in(all) == 1) {
+        add_threads(all, scratch);
     }
-    if (CPU_COUNT(&set) == 1) {
-        add_threads(&set);
-    }
-    process_cpus = set;
-    return (uint32_t)CPU_COUNT(&set);
+    xsc_cancel_as(cancel);
+    errno = saved;
+    return known;
 }
 
-const cpu_set_t *xsc_process_cpus(void)
+uint32_t xsc_count_cpus(void)
 {
-    return &process_cpus;
+    static struct xsc_cpu_set all, one; /* too large for the stack of a signal handler */
+
+    return xsc_cpus_of_process(&all, &one) ? xsc_cpus_in(&all) : 0;
 }
 
 #if defined(XSC_ARCH_X86)
@@ -262,7 +307,7 @@ void xsc_port_cpu(struct xsc_cpu *cpu)
 #if defined(XSC_TESTING)
     xsc_test_features(cpu);
 #endif
-    cpu->cpus = count_cpus();
+    cpu->cpus = xsc_count_cpus();
     xsc_cancel_as(cancel);
     errno = saved;
 }

@@ -54,36 +54,26 @@ void xsc_shard_unmap(void *memory, size_t size)
 
 int xsc_shard_pin(int cpu, struct xsc_affinity *before)
 {
-    const int saved = errno;
-    cpu_set_t one;
-    int err = 0;
+    struct xsc_cpu_set one;
 
     before->moved = 0;
     if (cpu < 0) {
         return 0;
     }
-    if (cpu >= CPU_SETSIZE) {
+    if (!xsc_cpus_only(cpu, &one) || !xsc_cpus_of(0, &before->set)) {
         return -EINVAL;
     }
-    CPU_ZERO(&one);
-    CPU_SET((size_t)cpu, &one);
-    if (sched_getaffinity(0, sizeof(before->set), &before->set) ||
-        sched_setaffinity(0, sizeof(one), &one)) {
-        err = -errno;
-    }
+    const int err = xsc_cpus_move(0, &one);
+
     before->moved = !err;
-    errno = saved;
     return err;
 }
 
 void xsc_shard_unpin(const struct xsc_affinity *before)
 {
-    const int saved = errno;
-
     if (before->moved) {
-        sched_setaffinity(0, sizeof(before->set), &before->set);
+        xsc_cpus_move(0, &before->set);
     }
-    errno = saved;
 }
 
 /* -------------------------------------------------------------------------- descriptors ---- */

@@ -54,7 +54,9 @@
 #include "core/wait.h"
 #include "core/watch.h"
 #include "mech/mech.h"
+#include "user/cpus.h"
 #include "user/library.h"
+#include "user/process.h"
 
 /*
  * The pairing, checked: does any mechanism of this architecture need an event that comes with the
@@ -83,16 +85,14 @@ extern inline void xsc_queue_unlock(struct xsc_queue *q, struct xsc_queue_node *
 #define LOOK_AGAIN_NS 20000u /* while watching: are we too many now? */
 #define YIELDS 32            /* before a queue's waiter parks */
 
-static uint32_t waiters; /* of this process, past the tight spin, now */
+static uint32_t waiters; /* of this process, past the tight spin, now: user/process.h */
 
 /* Whether there is no CPU left for the one that we all wait for. */
 static bool too_many(void)
 {
-    const uint32_t cpus = __atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE)
-                              ? xsc_library.cpu.cpus
-                              : 1;
+    const uint32_t cpus = __atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE) ? xsc_cpus() : 1;
 
-    return __atomic_load_n(&waiters, __ATOMIC_RELAXED) >= cpus;
+    return cpus && xsc_heads(&waiters) >= cpus;
 }
 
 /* What a thread that has to wait for another to run has done for it. */
@@ -105,11 +105,11 @@ struct aside {
 /* Lets another thread run: one of its own priority at first, then any. */
 static void step_aside(struct aside *a)
 {
+    const uint64_t now_ns = xsc_port_now_ns();
     uint64_t nap_ns = 0;
 
+    xsc_port_recheck(now_ns);
     if (a->yields++ >= YIELDS) {
-        const uint64_t now_ns = xsc_port_now_ns();
-
         a->start_ns = a->start_ns ? a->start_ns : now_ns;
         nap_ns = xsc_nap_due(&a->way, now_ns - a->start_ns);
     }
@@ -131,7 +131,9 @@ static void wait_for_turn(const struct xsc_watch *w, bool parks)
         return;
     }
     (void)xsc_library_ready();
-    __atomic_add_fetch(&waiters, 1, __ATOMIC_RELAXED);
+    const uint32_t generation = xsc_generation();
+
+    xsc_heads_enter(&waiters, generation);
     while (!met) {
         if (too_many() && !(parks && aside.yields >= YIELDS)) {
             step_aside(&aside);
@@ -146,7 +148,7 @@ static void wait_for_turn(const struct xsc_watch *w, bool parks)
             }
         }
     }
-    __atomic_sub_fetch(&waiters, 1, __ATOMIC_RELAXED);
+    xsc_heads_leave(&waiters, generation);
 }
 
 void xsc_ticket_lock_slow(struct xsc_ticket *t, uint16_t mine)

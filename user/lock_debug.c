@@ -9,6 +9,9 @@
  * error already, or finds another's: either way under the table's own lock, so nothing is
  * half-written.
  *
+ * A fork copies the entries, and the table's lock as a thread of the parent may have it: the child
+ * takes that over. A lock that such a thread owns is owned in the child, too, for ever.
+ *
  * A lock with no entry was taken by code compiled without XSC_LOCK_DEBUG, or when the table was
  * full: nothing is known of it, and nothing is said, unless nobody holds it at all.
  */
@@ -29,7 +32,7 @@ static struct entry {
     const char *site;
 } entries[ENTRIES];
 
-static struct xsc_ticket table;
+static uint64_t table; /* xsc_port_process() of the thread that has the entries; 0: free */
 
 /* Differs between living threads. */
 static const void *this_thread(void)
@@ -37,6 +40,25 @@ static const void *this_thread(void)
     static _Thread_local char mine;
 
     return &mine;
+}
+
+static void lock_table(void)
+{
+    const uint64_t me = xsc_port_process();
+    uint64_t owner = 0;
+
+    while (!__atomic_compare_exchange_n(&table, &owner, me, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST)) {
+        if (owner == me) {
+            xsc_port_yield();
+            owner = 0;
+        }
+    }
+}
+
+static void unlock_table(void)
+{
+    __atomic_store_n(&table, 0, __ATOMIC_RELEASE);
 }
 
 static struct entry *place(const volatile void *lock, uint32_t probe)
@@ -98,7 +120,7 @@ void xsc_lock_debug(enum xsc_lock_step step, const char *kind, const volatile vo
 {
     struct entry known = {NULL, NULL, ""}, *e;
 
-    xsc_ticket_lock(&table);
+    lock_table();
     e = find(lock, lock);
     if (e) {
         known = *e;
@@ -108,7 +130,7 @@ void xsc_lock_debug(enum xsc_lock_step step, const char *kind, const volatile vo
     } else if (step == XSC_LOCK_GIVEN && e && known.owner == this_thread()) {
         e->lock = NULL;
     }
-    xsc_ticket_unlock(&table);
+    unlock_table();
 
     const int mine = known.owner == this_thread();
 

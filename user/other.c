@@ -13,18 +13,35 @@
 #include "arch/arch.h"
 #include "core/port.h"
 #include "user/affinity.h"
+#include "user/cpus.h"
 #include "user/library.h"
 #include "user/peer.h"
+#include "user/process.h"
 
-void xsc_port_cpu(struct xsc_cpu *cpu)
+uint32_t xsc_count_cpus(void)
 {
     const long n = sysconf(_SC_NPROCESSORS_ONLN);
 
+    return n > 0 ? (uint32_t)n : 0;
+}
+
+void xsc_port_cpu(struct xsc_cpu *cpu)
+{
     xsc_arch_features(cpu);
 #if defined(XSC_TESTING)
     xsc_test_features(cpu);
 #endif
-    cpu->cpus = n > 0 ? (uint32_t)n : 0;
+    cpu->cpus = xsc_count_cpus();
+}
+
+uint32_t *xsc_wiped_page_map(void)
+{
+    return NULL;
+}
+
+void xsc_wiped_page_unmap(uint32_t *page)
+{
+    (void)page;
 }
 
 int xsc_port_try(void (*fn)(void *), void *arg)
@@ -48,7 +65,7 @@ bool xsc_port_must_sleep(void)
 
 unsigned xsc_peer_cpus(void)
 {
-    return xsc_library.cpu.cpus;
+    return __atomic_load_n(&xsc_library.cpu.cpus, __ATOMIC_RELAXED);
 }
 
 void xsc_peer_place_tid(int tid)

@@ -118,6 +118,19 @@
  * thread whose R1 set FENCED may execute R2, and why R3 comes before R4. models/park.pml has all of
  * it.
  *
+ * FORK. xsc_parked[] is copied into a child, the threads that it counts are not. The counts carry
+ * the generation of their process (user/process.h): P1 and P6 are compare-and-swaps that replace a
+ * parent's count, and leave it alone, so in the argument above they are what they were. A writer in
+ * a child that finds a parent's count wakes once, and takes it off. That wake is for a thread that
+ * forked in a signal handler while it was parked: in the child it sleeps on, counted for the parent.
+ * When it wakes, for this or any reason, it finds another generation, and is counted again from P1.
+ * (It is not woken for another word of its bucket, whose writer may come first, if it sleeps without
+ * a deadline, its handler is SA_RESTART, and that handler has left threads running in the child.)
+ * A parent's thread between R1 and R2 never comes to R2 in the child: its count is there, then, and
+ * with it FENCED goes off in the child. That is an R4 after an R3 made earlier. Where no membarrier
+ * is used FENCED stays: what it rests on are stores made before the fork, which is a full barrier for
+ * the only thread of the child.
+ *
  * THE WORD AND THE FUTEX
  *
  * The kernel compares 4 aligned bytes.
@@ -164,6 +177,7 @@
 #include "core/watch.h"
 #include "user/barrier.h"
 #include "user/library.h"
+#include "user/process.h"
 #include "user/sleep.h"
 
 /* C99 inline: these make the external definitions, for callers that can't inline. */
@@ -183,7 +197,8 @@ extern inline void xsc_unpark_one(const volatile void *word);
 extern inline void xsc_unpark_all(const volatile void *word);
 
 /* One waiter in xsc_parked[]; bit 0 is XSC_PARK_FENCED. */
-#define PARKED_ONE 2u
+#define PARKED_ONE XSC_HEAD
+_Static_assert(XSC_HEADS_FLAG == XSC_PARK_FENCED, "the bit that a fork leaves alone");
 
 #define OFTEN 4        /* parks by membarrier before a bucket goes to fences */
 #define FENCE_NS 8u    /* about what a fence costs a writer */
@@ -317,8 +332,12 @@ static enum xsc_slept look_and_sleep(const struct parking *p, uint64_t until_ns)
     return end;
 }
 
-/* P3 to P5. A deadline that has passed is reported only after one more look. */
-static bool sleep_until_met(const struct parking *p, uint64_t deadline_ns, uint64_t every_ns)
+/*
+ * P3 to P5. A deadline that has passed is reported only after one more look. Comes back also where
+ * this process is not, or no longer, of the generation in which a private waiter was counted.
+ */
+static bool sleep_until_met(const struct parking *p, uint64_t deadline_ns, uint64_t every_ns,
+                            uint32_t generation)
 {
     uint64_t refused_ns = 0;
 
@@ -330,6 +349,9 @@ static bool sleep_until_met(const struct parking *p, uint64_t deadline_ns, uint6
 
         xsc_nap_if_refused(look_and_sleep(p, until_ns), &refused_ns, until_ns);
         if (deadline_ns != XSC_FOREVER && xsc_port_now_ns() >= deadline_ns) {
+            return xsc_watch_met(p->watch);
+        }
+        if (!p->shared && xsc_generation() != generation) {
             return xsc_watch_met(p->watch);
         }
     }
@@ -408,48 +430,88 @@ void xsc_park_fenced(uint32_t b)
     }
 }
 
+/* -------------------------------------------------------------------------- a child ---- */
+
+/*
+ * Takes a count off that is of a process which this one was forked from: see FORK. The
+ * compare-and-swap fails where a thread of this process has counted itself; so with the count as it
+ * was, none of ours is between R1 and R2.
+ */
+static void forget_inherited(uint32_t b)
+{
+    uint32_t was = __atomic_load_n(&xsc_parked[b], __ATOMIC_RELAXED);
+
+    if (xsc_heads_inherited(was)) {
+        const bool cut_off = xsc_park_in_force() == XSC_PARK_ASYMMETRIC &&
+                             !__atomic_load_n(&relief[b].fenced, __ATOMIC_ACQUIRE);
+
+        __atomic_compare_exchange_n(&xsc_parked[b], &was, cut_off ? 0 : was & XSC_HEADS_FLAG, false,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+    was = __atomic_load_n(&wide[b].waiters, __ATOMIC_RELAXED);
+    if (xsc_heads_inherited(was)) {
+        __atomic_compare_exchange_n(&wide[b].waiters, &was, 0, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
+    }
+}
+
 /* ------------------------------------------------------------------------- parking ---- */
 
 /* T1 to T4, by a waiter that is counted. */
-static bool sleep_unreached(const struct parking *p, uint32_t b, uint64_t deadline_ns)
+static bool sleep_unreached(const struct parking *p, uint32_t b, uint64_t deadline_ns,
+                            uint32_t generation)
 {
     const uint64_t settled_ns = xsc_next_look(deadline_ns, XSC_SETTLE_NS);
-    const bool met = sleep_until_met(p, settled_ns, XSC_FOREVER);
+    const bool met = sleep_until_met(p, settled_ns, XSC_FOREVER, generation);
 
-    if (met || settled_ns == deadline_ns) {
+    if (met || settled_ns == deadline_ns || generation != xsc_generation()) {
         return met;
     }
     ask_for_fences(b);
-    return sleep_until_met(p, deadline_ns, XSC_FOREVER);
+    return sleep_until_met(p, deadline_ns, XSC_FOREVER, generation);
+}
+
+/* P1 to P6. */
+static bool park_counted(const struct parking *p, uint64_t deadline_ns, uint32_t generation)
+{
+    const uint32_t b = xsc_park_bucket(p->watch->word);
+
+    forget_inherited(b);
+    if (p->watch->size == 8) {
+        xsc_heads_enter(&wide[b].waiters, generation); /* P1' */
+    }
+    const uint32_t before = xsc_heads_enter(&xsc_parked[b], generation);
+    const bool met = reach_writers(b, before)
+                         ? sleep_until_met(p, deadline_ns, XSC_FOREVER, generation)
+                         : sleep_unreached(p, b, deadline_ns, generation);
+
+    xsc_heads_leave(&xsc_parked[b], generation);
+    if (p->watch->size == 8) {
+        xsc_heads_leave(&wide[b].waiters, generation);
+    }
+    return met;
 }
 
 static bool park_private(void *arg, uint64_t deadline_ns)
 {
     const struct parking *p = arg;
-    const uint32_t b = xsc_park_bucket(p->watch->word);
+    uint32_t generation;
+    bool met;
 
     if (p->parks) {
         __atomic_store_n(p->parks, *p->parks + 1, __ATOMIC_RELAXED);
     }
     xsc_barrier_decide(XSC_PARK_AUTO);
-    if (p->watch->size == 8) {
-        __atomic_fetch_add(&wide[b].waiters, 1, __ATOMIC_RELAXED); /* P1' */
-    }
-    const uint32_t before = __atomic_fetch_add(&xsc_parked[b], PARKED_ONE, __ATOMIC_SEQ_CST);
-
-    const bool met = reach_writers(b, before) ? sleep_until_met(p, deadline_ns, XSC_FOREVER)
-                                              : sleep_unreached(p, b, deadline_ns);
-
-    __atomic_fetch_sub(&xsc_parked[b], PARKED_ONE, __ATOMIC_RELEASE);
-    if (p->watch->size == 8) {
-        __atomic_fetch_sub(&wide[b].waiters, 1, __ATOMIC_RELAXED);
-    }
+    do {
+        generation = xsc_generation();
+        met = park_counted(p, deadline_ns, generation);
+    } while (!met && generation != xsc_generation());
     return met;
 }
 
 static bool park_shared(void *arg, uint64_t deadline_ns)
 {
-    return sleep_until_met(arg, deadline_ns, XSC_LOOK_SHARED_NS);
+    return sleep_until_met(arg, deadline_ns, XSC_LOOK_SHARED_NS, 0);
 }
 
 int xsc_park_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
@@ -506,6 +568,7 @@ static bool unpark(const volatile void *word, uint32_t count)
         __atomic_fetch_add(&wide[b].seq, 1, __ATOMIC_RELEASE); /* W4' */
         xsc_wake_counted(&wide[b].seq, wide_bit(word), UINT32_MAX, false);
     }
+    forget_inherited(b);
     return true;
 }
 

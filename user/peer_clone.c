@@ -21,8 +21,8 @@
 #include "core/validate.h"
 #include "user/peer.h"
 
-static pid_t owner; /* the process in which the child is a thread */
-static int running; /* cleared, and waited on, by the kernel when the child is gone */
+static uint64_t owner; /* the process in which the child is a thread */
+static int running;    /* cleared, and waited on, by the kernel when the child is gone */
 
 static int run(void *peer)
 {
@@ -43,7 +43,7 @@ int xsc_port_peer_start(struct xsc_peer *peer)
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     __atomic_store_n(&running, 1, __ATOMIC_RELAXED);
-    owner = getpid();
+    owner = xsc_port_process();
     const int saved = errno;
     const int tid = clone(run, xsc_trial_stack + XSC_TRIAL_STACK_SIZE, flags, peer, NULL, NULL,
                           &running);
@@ -63,7 +63,7 @@ void xsc_port_peer_stop(struct xsc_peer *peer)
     const int saved = errno;
 
     __atomic_store_n(&peer->stop, 1, __ATOMIC_RELEASE);
-    if (owner != getpid()) {
+    if (owner != xsc_port_process()) {
         return; /* a signal handler forked in mid-trial: its child has no such thread */
     }
     /* Acquire: what the child did, its use of the stack included, is over. */

@@ -14,7 +14,7 @@
 #include "user/peer.h"
 
 static pthread_t thread;
-static pid_t owner; /* the process in which it runs */
+static uint64_t owner; /* the process in which it runs */
 
 static void *run(void *peer)
 {
@@ -32,7 +32,7 @@ int xsc_port_peer_start(struct xsc_peer *peer)
     }
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before); /* the thread is nobody's to interrupt */
-    owner = getpid();
+    owner = xsc_port_process();
     const int err = pthread_create(&thread, NULL, run, peer);
 
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -47,7 +47,7 @@ int xsc_port_peer_start(struct xsc_peer *peer)
 void xsc_port_peer_stop(struct xsc_peer *peer)
 {
     __atomic_store_n(&peer->stop, 1, __ATOMIC_RELEASE);
-    if (owner != getpid()) {
+    if (owner != xsc_port_process()) {
         return; /* a signal handler forked in mid-trial: its child has no such thread */
     }
     pthread_join(thread, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The part of the port that any POSIX system can do: clocks, stepping aside. */
+/* The part of the port that any POSIX system can do: stepping aside, threads. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
@@ -7,30 +7,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "arch/arch.h"
 #include "core/clock.h"
 #include "core/port.h"
 #include "user/library.h"
-
-static uint64_t read_ns(clockid_t id)
-{
-    struct timespec t;
-
-    return clock_gettime(id, &t) ? 0 : (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-uint64_t xsc_port_now_ns(void)
-{
-    return read_ns(CLOCK_MONOTONIC);
-}
-
-uint64_t xsc_port_cpu_ns(void)
-{
-    return read_ns(CLOCK_THREAD_CPUTIME_ID);
-}
 
 static uint64_t counter(void)
 {
@@ -61,18 +43,6 @@ void xsc_cancel_as(int before)
     pthread_setcancelstate(before, &before);
 }
 
-void xsc_port_nap(uint64_t ns)
-{
-    const struct timespec t = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
-    const int saved = errno, cancel = xsc_no_cancel();
-
-    if (nanosleep(&t, NULL) && errno != EINTR) {
-        poll(NULL, 0, (int)(ns / 1000000u < INT_MAX ? (ns + 999999u) / 1000000u : INT_MAX));
-    }
-    xsc_cancel_as(cancel);
-    errno = saved;
-}
-
 uint32_t xsc_port_slot_hint(void)
 {
     static uint32_t threads;
@@ -87,9 +57,4 @@ uint32_t xsc_port_slot_hint(void)
 bool xsc_port_may_judge(void)
 {
     return true;
-}
-
-uint64_t xsc_port_process(void)
-{
-    return (uint64_t)getpid();
 }

@@ -270,7 +270,7 @@ int xsc_machine_read(struct xsc_machine *out, size_t size)
         return busy;
     }
     xsc_copy_text(m.arch, sizeof(m.arch), XSC_ARCH_NAME);
-    m.cpus = e->cpu.cpus;
+    m.cpus = __atomic_load_n(&e->cpu.cpus, __ATOMIC_RELAXED);
     m.hypervisor = e->cpu.hypervisor;
     m.counter_trusted = e->cpu.counter_trusted;
     m.umwait_known = e->cpu.umwait_known;

@@ -10,13 +10,14 @@
  *     FULL -> LEARNING     by the holder of `learning` only; acquire: sees the record
  *     LEARNING -> EMPTY    store, release
  *
- * Nobody waits for anybody: where the state is not EMPTY, or `learning` is held, a record is
+ * No thread waits for another: where the state is not EMPTY, or `learning` is held, a record is
  * dropped or learned from later. So all of this is safe in signal handlers.
  *
- * A fork() while another thread learns leaves its child with `learning` held by nobody. After
- * STUCK failures in a row, with not one success between, a thread asks for the process's number;
- * in such a child it lets go of everything (but of what a site of somebody's own was learning). A living holder would have to be kept from its CPU
- * throughout, in the child's first moments, to be disturbed by that; the policy bears that.
+ * FORK. The child has the state of what its parent's threads were doing, and not those threads. So
+ * WRITING and LEARNING carry the number of the process whose thread does it, and so does `learning`
+ * (xsc_port_process()): those of another process are EMPTY, and not held. FULL is a record of the
+ * parent's, as good as any. A policy that was being changed is one step old in part; its `busy` is
+ * taken off by the next to hold `learning` and the record, for no other thread changes it.
  */
 #define _GNU_SOURCE
 #include "user/sites.h"
@@ -28,17 +29,16 @@
 
 #define XSC_SITES 16u
 #define PLACE_BITS 8
-#define STUCK 4096
 
 /* The first sleeps of a site are all timed, then one in 8, and after so many one in 64. */
 #define TIMED_FIRST 16
 #define TIMED_OFTEN 256
 
-enum record_state { EMPTY, WRITING, FULL, LEARNING };
+enum record_state { EMPTY, WRITING, FULL, LEARNING, STATES };
 
 struct xsc_live_site {
     struct xsc_policy site;
-    uint32_t state; /* of the record: enum record_state */
+    uint32_t state; /* of the record: enum record_state, and STATES times the process's number */
     uint32_t sleeps;
     struct xsc_evidence seen;
     struct xsc_costs costs; /* in force here; of weight 0: not yet */
@@ -51,8 +51,7 @@ _Static_assert(sizeof(struct xsc_live_site) <= sizeof(struct xsc_site),
 
 static struct xsc_live_site sites[XSC_SITES];
 static struct xsc_policy_scratch scratch; /* the holder's of `learning` */
-static uint32_t learning, failures;
-static uint64_t process;
+static uint64_t learning;                 /* the process of which a thread does so; 0: none does */
 
 /*
  * A site has 1.5 KB, so there are few; a word's first wait takes the next one that is free, and only
@@ -83,41 +82,27 @@ static struct xsc_live_site *site_of(const volatile void *word)
 
 /* ------------------------------------------------------------------------ the lock ---- */
 
-static void let_go_of_a_ghost(void)
-{
-    const uint64_t us = xsc_port_process();
-
-    if (__atomic_exchange_n(&process, us, __ATOMIC_RELAXED) == us) {
-        return;
-    }
-    for (uint32_t i = 0; i < XSC_SITES; i++) {
-        __atomic_store_n(&sites[i].site.busy, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&sites[i].state, EMPTY, __ATOMIC_RELAXED);
-    }
-    __atomic_store_n(&learning, 0, __ATOMIC_RELEASE);
-}
-
 static bool try_learning(void)
 {
-    if (!__atomic_exchange_n(&learning, 1, __ATOMIC_ACQUIRE)) {
-        __atomic_store_n(&failures, 0, __ATOMIC_RELAXED);
-        return true;
-    }
-    if (__atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED) % STUCK == 0) {
-        let_go_of_a_ghost();
-    }
-    return false;
+    const uint64_t me = xsc_port_process();
+    uint64_t holder = __atomic_load_n(&learning, __ATOMIC_RELAXED);
+
+    return holder != me && __atomic_compare_exchange_n(&learning, &holder, me, false,
+                                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-/* The holder's: measured once, then as the evidence has it. */
-static void refresh(void)
+/* The record's state in this process: what another process's thread was doing is not being done. */
+static enum record_state state_now(uint32_t state, uint32_t me)
 {
-    struct xsc_costs costs;
+    const enum record_state s = (enum record_state)(state % STATES);
 
-    if (!xsc_costs_read(&costs)) {
-        __atomic_store_n(&process, xsc_port_process(), __ATOMIC_RELAXED);
-    }
-    xsc_costs_refresh();
+    return s == FULL || state / STATES == me ? s : EMPTY;
+}
+
+/* This process's number, as far as there is room for it. */
+static uint32_t my_number(void)
+{
+    return (uint32_t)xsc_port_process() & (UINT32_MAX / STATES);
 }
 
 bool xsc_sites_measure(void)
@@ -125,7 +110,7 @@ bool xsc_sites_measure(void)
     if (!try_learning()) {
         return false;
     }
-    refresh();
+    xsc_costs_refresh();
     __atomic_store_n(&learning, 0, __ATOMIC_RELEASE);
     return true;
 }
@@ -151,20 +136,23 @@ void xsc_stay_learn(struct xsc_stay *stay)
 {
     struct xsc_live_site *s = stay->site;
     const bool new = !__atomic_load_n(&s->costs.weight, __ATOMIC_RELAXED);
-    uint32_t full = FULL;
+    uint32_t was = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
 
-    if (!new &&__atomic_load_n(&s->state, __ATOMIC_RELAXED) != FULL) {
+    if (!new &&was % STATES != FULL) {
         return;
     }
     if (!try_learning()) {
         return;
     }
-    refresh();
+    xsc_costs_refresh();
+    __atomic_store_n(&s->site.busy, 0, __ATOMIC_RELAXED); /* ours: else an ancestor's, cut off */
     if (xsc_costs_settle(&s->seen, stay->doze_ns, &s->costs)) {
         xsc_policy_costs_changed(&s->site);
     }
-    if (__atomic_compare_exchange_n(&s->state, &full, LEARNING, false, __ATOMIC_ACQUIRE,
-                                    __ATOMIC_RELAXED)) {
+    was = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
+    if (was % STATES == FULL &&
+        __atomic_compare_exchange_n(&s->state, &was, my_number() * STATES + LEARNING, false,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         xsc_policy_learn(&s->site, &s->costs, &s->plan, &s->was, &scratch);
         __atomic_store_n(&s->state, EMPTY, __ATOMIC_RELEASE);
     }
@@ -189,10 +177,12 @@ bool xsc_stay_times(const struct xsc_stay *stay)
 void xsc_stay_end(const struct xsc_stay *stay, const struct xsc_outcome *was)
 {
     struct xsc_live_site *s = stay->site;
-    uint32_t empty = EMPTY;
+    const uint32_t me = my_number();
+    uint32_t found = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
 
-    if (stay->plan.crowded || !__atomic_compare_exchange_n(&s->state, &empty, WRITING, false,
-                                                           __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+    if (stay->plan.crowded || state_now(found, me) != EMPTY ||
+        !__atomic_compare_exchange_n(&s->state, &found, me * STATES + WRITING, false,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         return;
     }
     s->plan = stay->plan;

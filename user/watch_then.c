@@ -29,8 +29,8 @@
  * watched on, the waker might have run elsewhere, and came to this CPU because we had left it.
  *
  * CROWDED. One CPU; or more threads of this process watching than there are CPUs. Whoever is to
- * wake us needs one, so we leave ours at once. A child forked meanwhile inherits the count of its
- * parent's watchers: it leaves the CPU sooner than it should, no more.
+ * wake us needs one, so we leave ours at once. A child that is forked meanwhile does not count its
+ * parent's watchers: see user/process.h.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,8 +41,10 @@
 #include "core/wait.h"
 #include "core/watch.h"
 #include "user/costs.h"
+#include "user/cpus.h"
 #include "user/library.h"
 #include "user/park.h"
+#include "user/process.h"
 #include "user/sites.h"
 #include "user/sleep.h"
 
@@ -99,26 +101,26 @@ struct stay {
     struct xsc_outcome was;
 };
 
-static uint32_t watching; /* threads, now */
+static uint32_t watching; /* threads, now: user/process.h */
 
+/* Where the number of CPUs is not known, neither is a crowd. */
 static bool crowded(void)
 {
-    const uint32_t cpus = __atomic_load_n(&xsc_library.chosen, __ATOMIC_ACQUIRE)
-                              ? xsc_library.cpu.cpus
-                              : UINT32_MAX;
+    const uint32_t cpus = xsc_cpus();
 
-    return cpus == 1 || __atomic_load_n(&watching, __ATOMIC_RELAXED) >= cpus;
+    return cpus == 1 || (cpus && xsc_heads(&watching) >= cpus);
 }
 
 /* Until `end_ns` after the start. True: met, and *ns is when. */
 static bool watch_until(struct stay *s, uint64_t from_ns, uint64_t end_ns, uint64_t *ns)
 {
     struct xsc_watching how = {.asked = xsc_set_up_by_environment, .again = s->watched, .n = 1};
+    const uint32_t generation = xsc_generation();
 
-    __atomic_add_fetch(&watching, 1, __ATOMIC_RELAXED);
+    xsc_heads_enter(&watching, generation);
     const bool met = xsc_core_watch(&xsc_library, s->watch, end_ns - from_ns, &how) == XSC_MET;
 
-    __atomic_sub_fetch(&watching, 1, __ATOMIC_RELAXED);
+    xsc_heads_leave(&watching, generation);
     s->watched = true;
     *ns = from_ns + how.took_ns;
     s->lost_cpu |= *ns > end_ns + STARVED_NS;
@@ -153,6 +155,8 @@ static bool sleep_until(struct stay *s, uint64_t until_ns, uint64_t *ns)
     const uint32_t b = xsc_park_bucket(s->watch->word);
     const bool nap = until_ns < s->deadline_ns;
     const bool timed = (nap || s->sleep) && xsc_stay_times(&s->site);
+
+    xsc_port_recheck(xsc_port_now_ns());
     const uint64_t cpu_before = timed ? xsc_port_cpu_ns() : 0;
     const int here = xsc_this_cpu();
     const uint64_t asleep_ns = xsc_port_now_ns();
@@ -272,6 +276,8 @@ static void count_sleep(bool watched, bool met)
 static int sleep_at_once(struct stay *s, uint64_t until_ns)
 {
     uint64_t dozed_ns;
+
+    xsc_port_recheck(xsc_port_now_ns());
     const bool met = s->sleep ? s->sleep(s->arg, until_ns)
                               : doze(s->watch, false, until_ns, &dozed_ns);
 

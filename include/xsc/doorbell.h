@@ -30,8 +30,7 @@
  * own. Why no ring is lost, also one that is made before the sleep, is in user/doorbell.c.
  *
  * PROCESSES. A child after fork() has a copy of the bell, which rings and listens to the same
- * descriptor: words in shared memory may be waited for. Each process closes its own copy (a child
- * only if no other thread was in one of these functions at the fork: else it just exits).
+ * descriptor: words in shared memory may be waited for. Each process closes its own copy.
  *
  * Thread-safe. ring and wait are safe in signal handlers. errno is left alone; no allocation; no
  * cancellation points. On a system that is not Linux open is -ENOTSUP, and a wait watches.

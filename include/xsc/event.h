@@ -45,6 +45,10 @@
  *
  * SHARED FORMS
  *
+ * After fork() the child has a copy of an event in private memory, with the parent's waiters
+ * counted in it, which it does not have. The event works, but each of its signals may enter the
+ * kernel: initialise it again where threads of the parent may have been waiting.
+ *
  * For an event in memory that several processes map: all of them use the _shared forms, all
  * the time. They need nothing but the mapping. A process that only signals, and has never waited,
  * pays a fence a signal (some 10 ns, no system call) until it calls xsc_event_join_shared():

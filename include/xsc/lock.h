@@ -43,8 +43,10 @@
  * - Not recursive: an owner that locks again waits for itself. At most 65535 threads may wait for a
  *   ticket lock. Threads of one process only. Not to be copied or moved while in use.
  * - No allocation; errno is left alone; not cancellation points. Not for signal handlers, but for
- *   trylock and the unlock that goes with it. Usable in a forked child if it was
- *   not held at the fork by another thread. Stack: as said in xsc/wait.h.
+ *   trylock and the unlock that goes with it. Stack: as said in xsc/wait.h.
+ * - After fork() the child has a copy of the lock. It may use a mutex or a ticket lock as it is if
+ *   no thread of the parent but the one that forked held it or (ticket) waited for it at the fork;
+ *   a queue lock if none did either. Any other it must initialise again.
  *
  * WHAT IT COSTS. A lock that nobody contends for: one atomic operation to lock. To unlock: a mutex,
  * two loads and a store; a queue lock, a store and a load; no atomic operation, where the process

@@ -59,8 +59,9 @@
  * - unpark orders nothing but itself after the stores before it, which may be plain, relaxed or
  *   release: use release (or stronger) where the store publishes something.
  * - Thread-safe; park, unpark: safe in signal handlers. errno is left alone. Not cancellation
- *   points. No allocation. Usable in a child after fork(). Stack: as said in xsc/wait.h, 3 KiB
- *   at most in the process's first park, which measures what leaving the CPU costs; else 1.5 KiB.
+ *   points. No allocation. Usable in a child after fork(), where no thread of the parent is parked:
+ *   the child's copy of a word in private memory is a word of its own. Stack: as said in xsc/wait.h,
+ *   3 KiB at most in the process's first park, which measures what leaving the CPU costs; else 1.5 KiB.
  * - The writer may free the word's memory after its store, before unpark: unpark only uses the
  *   address.
  *
@@ -194,7 +195,8 @@ XSC_API enum xsc_park_barrier xsc_park_in_force(void);
 
 /*
  * Parked-waiter counts, one per bucket: twice the number of threads parked for the words of that
- * bucket, plus XSC_PARK_FENCED where writers have to fence and look again. So 0, which is what a
+ * bucket, plus XSC_PARK_FENCED where writers have to fence and look again; where threads of a forked
+ * child are parked, also the child's generation, in bits 31 to 23. So 0, which is what a
  * process starts with, means: no waiter is counted, and any waiter that comes makes sure to see a
  * store made before this load. Everything else is for xsc_unpark_slow(). Part of the ABI; written
  * by the library.

@@ -79,7 +79,7 @@ XSC_API int xsc_probe_mechanism(unsigned index, const struct xsc_probe_options *
 /* What the library found out about the machine. */
 struct xsc_machine {
     char arch[16];
-    uint32_t cpus;             /* this process may run on */
+    uint32_t cpus;             /* this process may run on, as last counted; 0: not known */
     uint32_t hypervisor;       /* 1: the CPU says that it is virtual */
     uint32_t counter_trusted;  /* 1: the CPU's counter is used for deadlines */
     uint32_t umwait_known;     /* 1: the next two are known */

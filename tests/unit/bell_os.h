@@ -46,7 +46,7 @@ int xsc_bell_open(const char *path)
 
 void xsc_bell_close(int fd)
 {
-    assert_int_equal(bell.inside, 0);
+    assert_int_equal(xsc_heads(&bell.inside), 0);
     if (fd == SET) {
         world.listeners--;
         return;

@@ -201,9 +201,16 @@ uint64_t fake_counter(void)
 
 uint64_t xsc_port_now_ns(void)
 {
+    static uint64_t still_at;
+
     fake.clock_reads++;
+    if (!fake.still) {
+        still_at = 0;
+    } else if (!still_at) {
+        still_at = fake.now;
+    }
     fake_advance(fake.step);
-    return fake.now;
+    return fake.still ? still_at : fake.now;
 }
 
 uint64_t fake_ticks(const struct xsc_clock *clock)
@@ -299,6 +306,15 @@ bool xsc_port_must_sleep(void)
 {
     fake.policy_asks++;
     return fake.must_sleep;
+}
+
+void xsc_port_recheck(uint64_t now_ns)
+{
+    fake.rechecks++;
+    fake.rechecked_at = now_ns;
+    if (fake.on_recheck) {
+        fake.on_recheck();
+    }
 }
 
 uint64_t xsc_port_process(void)

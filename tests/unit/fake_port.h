@@ -26,6 +26,8 @@ struct fake_port {
     uint64_t now;  /* ns; the OS clock */
     uint64_t step; /* ns that reading either clock takes */
 
+    bool still; /* the OS clock does not move */
+
     uint64_t hz;           /* the counter's rate; 0: it stands still */
     uint64_t counter_base; /* what it shows at now = 0; may be near the end of 64 bits */
 
@@ -41,6 +43,8 @@ struct fake_port {
     void (*on_nap)(void);     /* called by xsc_port_nap(): lower threads run now */
     void (*on_process)(void); /* called by xsc_port_process(): just before a lock is tried */
 
+    void (*on_recheck)(void); /* called by xsc_port_recheck() */
+
     int try_result; /* of xsc_port_try(); only 0 runs the function */
 
     const char *peer_trouble; /* not NULL: refused, for this reason */
@@ -51,7 +55,8 @@ struct fake_port {
     /* What was done to it. */
     unsigned clock_reads, counter_reads, yields, naps, tries, says, policy_asks;
     unsigned peer_starts, peer_stops, peer_wakes;
-    uint64_t longest_nap;
+    unsigned rechecks;
+    uint64_t rechecked_at, longest_nap;
     char line[FAKE_LINES][320];
 };
 

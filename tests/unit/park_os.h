@@ -207,6 +207,7 @@ static int setup(void **state)
 {
     (void)state;
     fake_reset();
+    fake.process = 1; /* has not been forked: its counts are as they look */
     fake_mechs_reset();
     fake_engine(&xsc_library, 0, 2);
     os = (struct fake_os){.plan = {20 * US, XSC_NEVER, 0, false}, .slack = 50000};

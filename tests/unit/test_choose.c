@@ -4,6 +4,7 @@
 
 #include "core/health.h"
 #include "core/mechanism.h"
+#include "core/wait.h"
 #include "tests/unit/fake_mech.h"
 #include "tests/unit/fake_port.h"
 
@@ -33,6 +34,13 @@ static int setup(void **state)
     e.table = table;
     e.n_mechs = FAKE_MECHS;
     return 0;
+}
+
+#define MS 1000000u
+
+static const char *asks_nothing(void)
+{
+    return NULL;
 }
 
 static void chose(const char *asked, enum xsc_chose how, const char *primary, const char *fallback)
@@ -181,6 +189,73 @@ static void an_unknown_number_of_cpus_is_many(void **state)
     (void)state;
     fake.cpu.cpus = 0;
     chose(NULL, XSC_CHOSE, "UMWAIT", "PAUSE");
+}
+
+/* The first wait ends: with what remains, and saying why. */
+static void with_a_clock_that_stands_still(void **state)
+{
+    (void)state;
+    for (int trusted = 0; trusted < 2; trusted++) {
+        setup(NULL);
+        fake.still = true;
+        fake.cpu.counter_trusted = trusted;
+        assert_int_equal(xsc_engine_choose(&e, NULL), XSC_CHOSE);
+        unit_contains(e.clock.source, "stands still");
+        uint32_t word = 0;
+        const struct xsc_watch w = {&word, 0, UINT32_MAX, 4, XSC_UNTIL_NOT};
+
+        assert_int_equal(xsc_core_wait(&e, &w, 20 * MS, asks_nothing), XSC_TIMED_OUT);
+        fake_store_at(fake.now + MS, &word, 4, 1);
+        assert_int_equal(xsc_core_wait(&e, &w, XSC_FOREVER, asks_nothing), XSC_MET);
+    }
+}
+
+static void cpus_are(uint32_t n, const char *primary, const char *fallback)
+{
+    xsc_engine_cpus(&e, n);
+    assert_int_equal(e.cpu.cpus, n);
+    assert_string_equal(e.mech[XSC_PRIMARY(e.chosen)].mech->name, primary);
+    assert_string_equal(e.mech[XSC_FALLBACK(e.chosen)].mech->name, fallback);
+    assert_int_equal(e.manager, 0);
+}
+
+static void cpus_come_and_go(void **state)
+{
+    (void)state;
+    xsc_engine_cpus(&e, 1); /* nothing is chosen yet */
+    assert_int_equal(e.chosen, 0);
+    chose(NULL, XSC_CHOSE, "UMWAIT", "PAUSE");
+    cpus_are(1, "GENERIC", "GENERIC");
+    const uint64_t waits = fake_script[0].waits + fake_script[2].waits;
+
+    cpus_are(2, "UMWAIT", "PAUSE");
+    cpus_are(64, "UMWAIT", "PAUSE");
+    assert_int_equal(fake_script[0].waits + fake_script[2].waits, waits); /* proven already */
+    assert_string_equal(xsc_said(&e.choice_reason), "the best here that passed its trial");
+    xsc_roll_back(&e, fake.now, "lost wake-ups");
+    cpus_are(1, "GENERIC", "GENERIC");
+    cpus_are(2, "MWAITX", "PAUSE"); /* not what has failed */
+    assert_true(xsc_manager_lock(&e));
+    xsc_engine_cpus(&e, 1); /* another has the lock: told again, in a while */
+    assert_int_equal(e.cpu.cpus, 2);
+    xsc_manager_unlock(&e);
+    cpus_are(1, "GENERIC", "GENERIC");
+}
+
+static void one_cpu_and_then_more(void **state)
+{
+    (void)state;
+    fake.cpu.cpus = 1;
+    chose(NULL, XSC_CHOSE, "GENERIC", "GENERIC");
+    cpus_are(2, "UMWAIT", "PAUSE");
+}
+
+static void what_was_asked_for_stays_on_one_cpu(void **state)
+{
+    (void)state;
+    chose("MWAITX", XSC_CHOSE, "MWAITX", "PAUSE");
+    cpus_are(1, "MWAITX", "GENERIC");
+    cpus_are(2, "MWAITX", "PAUSE");
 }
 
 /* --------------------------------------------------------------------------- being asked ---- */
@@ -522,6 +597,10 @@ int main(void)
         cmocka_unit_test_setup(one_cpu_is_left_to_who_wakes_us, setup),
         cmocka_unit_test_setup(one_cpu_and_late_naps, setup),
         cmocka_unit_test_setup(an_unknown_number_of_cpus_is_many, setup),
+        cmocka_unit_test_setup(cpus_come_and_go, setup),
+        cmocka_unit_test_setup(with_a_clock_that_stands_still, setup),
+        cmocka_unit_test_setup(one_cpu_and_then_more, setup),
+        cmocka_unit_test_setup(what_was_asked_for_stays_on_one_cpu, setup),
         cmocka_unit_test_setup(by_name_in_any_case, setup),
         cmocka_unit_test_setup(names_are_whole, setup),
         cmocka_unit_test_setup(every_one_can_be_asked_for, setup),

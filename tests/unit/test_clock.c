@@ -261,7 +261,7 @@ static void untrusted_counter_is_never_read(void **state)
 
     assert_os_clock(&c);
     assert_int_equal(fake.counter_reads, 0);
-    assert_int_equal(fake.clock_reads, 0); /* and nothing is waited for */
+    assert_int_equal(fake.clock_reads, 2); /* it moves; nothing more is waited for */
 }
 
 static void absurd_rates_are_not_used(void **state)
@@ -385,6 +385,48 @@ static void a_slice_is_over_at_its_end_or_before_its_start(void **state)
     assert_true(xsc_slice_over(200, 100, 90));
 }
 
+/* ---------------------------------------------------------------------- a clock stands still ---- */
+
+static void assert_moves(const struct xsc_clock *c)
+{
+    const uint64_t start = c->ticks();
+
+    for (unsigned i = 0; i < 1000; i++) {
+        if (c->ticks() - start > 10000) {
+            return;
+        }
+    }
+    fail_msg("it does not move");
+}
+
+static void an_os_clock_that_stands_still_is_told_of(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) { /* states its rate; does not; is not trusted */
+        fake_reset();
+        fake.still = true;
+        fake.cpu.counter_trusted = kind < 2;
+        const struct xsc_clock c = calibrate(1000000000u, kind == 0 ? 1000000000u : 0);
+
+        assert_true(c.os_still);
+        assert_int_equal(c.hardware, kind == 0);
+        unit_contains(c.source, "stands still");
+        assert_int_equal(c.hz, 1000000000u);
+        assert_moves(&c);
+    }
+}
+
+static void an_os_clock_that_moves_is_not(void **state)
+{
+    (void)state;
+    fake_reset();
+    const struct xsc_clock c = calibrate(1000000000u, 0);
+
+    assert_false(c.os_still);
+    fake.cpu.counter_trusted = false;
+    assert_false(calibrate(1000000000u, 0).os_still);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +437,8 @@ int main(void)
         cmocka_unit_test(elapsed_wraps_and_is_never_negative),
         cmocka_unit_test(due_wraps),
         cmocka_unit_test(right_claim_is_taken_as_it_is),
+        cmocka_unit_test(an_os_clock_that_stands_still_is_told_of),
+        cmocka_unit_test(an_os_clock_that_moves_is_not),
         cmocka_unit_test(grain_is_a_step_of_the_counter),
         cmocka_unit_test(no_claim_is_measured),
         cmocka_unit_test(wrong_claim_is_measured),

@@ -410,12 +410,22 @@ static void closing_ends_waits(void **state)
     assert_in_range(fake.now - start, S, S + 2 * MS);
 }
 
+/* A parent's threads, which the child does not have. */
+static void a_childs_close_waits_for_no_thread_of_its_parent(void **state)
+{
+    (void)state;
+    bell.inside = xsc_generation() | 3 * XSC_HEAD;
+    fake.process++;
+    assert_int_equal(xsc_doorbell_close(&bell), 0);
+    bell.inside = 0;
+}
+
 static void close_waits_for_those_inside(void **state)
 {
     const uint64_t start = fake.now;
 
     (void)state;
-    bell.inside = 1;
+    bell.inside = xsc_generation() | XSC_HEAD;
     fake_store_at(start + 20 * MS, &bell.inside, 4, 0);
     assert_int_equal(xsc_doorbell_close(&bell), 0);
     assert_true(fake.now - start >= 20 * MS);
@@ -458,6 +468,7 @@ int main(void)
         STEADY(without_a_set_it_watches_and_tries_again),
         STEADY(closing_ends_waits),
         STEADY(close_waits_for_those_inside),
+        STEADY(a_childs_close_waits_for_no_thread_of_its_parent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -355,17 +355,25 @@ static void a_ticket_watches_where_there_are_cpus(void **state)
     assert_int_equal(waiters, 0);
 }
 
+/* Many or few, nobody knows: it watches, and gives up the CPU now and then. */
+static void a_ticket_watches_and_yields_where_nobody_knows(void **state)
+{
+    xsc_library.cpu.cpus = 0;
+    a_ticket_watches_where_there_are_cpus(state);
+    assert_int_equal(fake.rechecks, fake.yields);
+}
+
 static void a_ticket_yields_where_there_are_none(void **state)
 {
     (void)state;
-    waiters = 1; /* and two CPUs: with this one there are two who wait */
+    waiters = XSC_HEAD; /* and two CPUs: with this one there are two who wait */
     xsc_ticket_lock(&ticket);
     fake.yield_ns = 1000;
     fake_call_at(fake.now + MS, unlock_the_ticket, NULL);
     xsc_ticket_lock(&ticket);
     assert_true(fake.yields > 900);
     assert_int_equal(os.sleeps, 0);
-    assert_int_equal(waiters, 1);
+    assert_int_equal(waiters, XSC_HEAD);
 }
 
 /* ------------------------------------------------------------------- unlike priorities ---- */
@@ -420,7 +428,7 @@ static void a_queue_parks_and_is_woken(void **state)
     (void)state;
     for (unsigned crowd = 0; crowd < 2; crowd++) {
         fresh(state);
-        waiters = crowd;
+        waiters = crowd * XSC_HEAD;
         fake.yield_ns = 1000;
         xsc_queue_lock(&queue, &node[0]);
         assert_int_equal(xsc_queue_trylock(&queue, &node[1]), -EBUSY);
@@ -557,6 +565,7 @@ int main(void)
         FRESH(free_at_the_deadline_is_taken),
         FRESH(tickets_wrap),
         FRESH(a_ticket_watches_where_there_are_cpus),
+        FRESH(a_ticket_watches_and_yields_where_nobody_knows),
         FRESH(a_ticket_yields_where_there_are_none),
         FRESH(a_ticket_sleeps_where_yielding_does_not_help),
         FRESH(a_ticket_among_equals_goes_on_yielding),

@@ -588,6 +588,100 @@ static void shared_8_bytes(void **state)
     assert_ptr_equal(os.slept_on, word.u32);
 }
 
+/* --------------------------------------------------------------------------------- a fork ---- */
+
+static void park_counts(void)
+{
+    xsc_park_u32(word.u32, 0, MS);
+    xsc_park_u64(&word.u64, 0, MS);
+}
+
+/* With threads of the parent parked for the bucket: counted, and not there. */
+static void be_a_child(uint32_t bits)
+{
+    const uint32_t b = xsc_park_bucket(&word);
+
+    park_counts();
+    xsc_parked[b] = xsc_generation() | 3 * XSC_HEAD | bits;
+    wide[b].waiters = xsc_generation() | XSC_HEAD;
+    fake.process++;
+    os.wakes = os.barriers[0] = 0;
+}
+
+static void a_parents_waiters_cost_one_wake(void **state)
+{
+    (void)state;
+    be_a_child(0);
+    xsc_unpark_one(&word);
+    assert_int_equal(os.wakes, 2); /* its futex, and that of 8-byte words */
+    for (int i = 0; i < 100; i++) {
+        xsc_unpark_one(&word);
+    }
+    assert_int_equal(os.wakes, 2);
+    assert_int_equal(bucket(), 0);
+    assert_int_equal(wide[xsc_park_bucket(&word)].waiters, 0);
+}
+
+static void see_one(void)
+{
+    assert_int_equal(bucket() & ~XSC_PARK_FENCED, xsc_generation() | XSC_HEAD);
+    store_and_unpark();
+}
+
+static void a_child_counts_its_own(void **state)
+{
+    (void)state;
+    be_a_child(0);
+    os.in_sleep = see_one;
+    assert_int_equal(xsc_park_u32(word.u32, 0, XSC_FOREVER), 0);
+    assert_int_equal(bucket() & ~XSC_PARK_FENCED, 0);
+    assert_int_equal(os.wakes, 1); /* none sleeps for 8 bytes */
+}
+
+/* A parent's thread had set FENCED, and would have said so after its barrier. */
+static void a_relief_cut_off_by_the_fork_is_undone(void **state)
+{
+    (void)state;
+    for (unsigned done = 0; done < 2; done++) {
+        setup(state);
+        be_a_child(XSC_PARK_FENCED);
+        relief[xsc_park_bucket(&word)].fenced = done;
+        xsc_unpark_one(&word);
+        assert_int_equal(bucket(), done ? XSC_PARK_FENCED : 0);
+    }
+    setup(state); /* and where all fence, they go on to */
+    setenv("XSC_PARK", "seqcst", 1);
+    be_a_child(XSC_PARK_FENCED);
+    xsc_unpark_one(&word);
+    assert_int_equal(bucket(), XSC_PARK_FENCED);
+}
+
+static unsigned forks;
+
+static void fork_in_a_handler(void)
+{
+    if (!forks++) {
+        assert_int_equal(bucket() & ~XSC_PARK_FENCED, XSC_HEAD);
+        fake.process++;
+        os.woken = true; /* by the signal */
+    } else {
+        see_one();
+    }
+}
+
+/* The thread that forked goes on in the child, counted for its parent: it is counted again. */
+static void a_thread_that_forks_while_parked_is_counted_again(void **state)
+{
+    (void)state;
+    forks = 0;
+    os.in_sleep = fork_in_a_handler;
+    assert_int_equal(xsc_park_u32(word.u32, 0, XSC_FOREVER), 0);
+    assert_int_equal(forks, 2);
+    assert_int_equal(os.sleeps, 2);
+    assert_int_equal(os.barriers[0], 2);
+    assert_int_equal(bucket() & ~XSC_PARK_FENCED, 0);
+}
+
 /* ------------------------------------------------------------------------- refused ---- */
 
 static int park_by_size(size_t size, bool shared, uint64_t timeout_ns)
@@ -649,6 +743,10 @@ static void a_nap_is_short_where_the_wait_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_parents_waiters_cost_one_wake),
+        TEST(a_child_counts_its_own),
+        TEST(a_relief_cut_off_by_the_fork_is_undone),
+        TEST(a_thread_that_forks_while_parked_is_counted_again),
         TEST(before_the_first_park_unparks_are_free),
         TEST(the_first_park_decides),
         TEST(a_watched_wait_decides_nothing),

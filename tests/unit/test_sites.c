@@ -59,9 +59,9 @@ static int setup(void **state)
     memset(sites, 0, sizeof(sites));
     memset(place, 0, sizeof(place));
     taken = 0;
-    changes = learning = failures = 0;
+    changes = 0;
+    learning = 0;
     memset(&reported, 0, sizeof(reported));
-    process = 0;
     return 0;
 }
 
@@ -359,18 +359,19 @@ static void a_crowded_wait_leaves_no_record(void **state)
 /* Whatever another thread is in the middle of, nobody waits, and what there was stays. */
 static void who_comes_second_drops_its_record(void **state)
 {
-    static const uint32_t states[] = {WRITING, FULL, LEARNING};
+    static const enum record_state states[] = {WRITING, FULL, LEARNING};
 
     (void)state;
     for (size_t i = 0; i < LENGTH(states); i++) {
         setup(NULL);
+        const uint32_t by_another = (uint32_t)fake.process * STATES + states[i];
         struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, XSC_NEVER, false);
 
         stay.site->was.ns = 7;
-        stay.site->state = states[i];
+        stay.site->state = by_another;
         stay_end(&stay, 99);
         assert_int_equal(stay.site->was.ns, 7);
-        assert_int_equal(stay.site->state, states[i]);
+        assert_int_equal(stay.site->state, by_another);
     }
 }
 
@@ -382,7 +383,7 @@ static void while_another_learns_nothing_is_learned(void **state)
     struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, XSC_NEVER, false);
     const uint32_t waits = stay.site->site.waits;
 
-    learning = 1;
+    learning = fake.process;
     xsc_stay_learn(&stay);
     assert_int_equal(stay.site->site.waits, waits);
     assert_int_equal(stay.site->state, FULL);
@@ -501,8 +502,8 @@ static void sleeps_are_timed_now_and_then(void **state)
     assert_int_equal(late, 10);
 }
 
-/* A fork() in the middle of another thread's learning: the child finds out, the parent does not. */
-static void a_childs_ghost_is_let_go_of(void **state)
+/* A fork() in the middle of another thread's learning: the child goes on, the parent does not. */
+static void a_child_takes_over_what_its_parents_thread_was_learning(void **state)
 {
     (void)state;
     for (int child = 0; child < 2; child++) {
@@ -510,16 +511,33 @@ static void a_childs_ghost_is_let_go_of(void **state)
         one_wait(words, US);
         struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, XSC_NEVER, false);
 
-        learning = 1; /* by a thread that the child does not have */
+        learning = fake.process; /* by a thread that the child does not have */
         stay.site->site.busy = 1;
         fake.process += (uint64_t)child;
-        for (unsigned i = 0; i < STUCK; i++) {
-            assert_int_equal(learning, 1);
-            assert_int_equal(stay.site->state, FULL);
-            xsc_stay_learn(&stay);
-        }
-        assert_int_equal(learning, !child);
+        assert_int_equal(stay.site->state, FULL);
+        xsc_stay_learn(&stay);
+        assert_int_equal(learning, child ? 0 : fake.process);
         assert_int_equal(stay.site->site.busy, !child);
+        assert_int_equal(stay.site->state % STATES, child ? EMPTY : FULL);
+    }
+}
+
+/* In the middle of its record, or of learning from it: the child's next wait leaves its own. */
+static void a_record_cut_off_by_a_fork_is_none(void **state)
+{
+    (void)state;
+    for (int child = 0; child < 2; child++) {
+        for (uint32_t at = WRITING; at <= LEARNING; at++) {
+            setup(NULL);
+            const struct xsc_stay stay = xsc_stay_begin(words, NULL, 0, XSC_NEVER, false);
+
+            stay.site->state = (uint32_t)fake.process * STATES + at;
+            fake.process += (uint64_t)child;
+            stay.site->was.ns = 1;
+            stay_end(&stay, 7 * US);
+            assert_int_equal(stay.site->was.ns, child && at != FULL ? 7 * US : 1);
+            assert_int_equal(stay.site->state % STATES, child ? FULL : at);
+        }
     }
 }
 
@@ -549,7 +567,8 @@ int main(void)
         cmocka_unit_test_setup(a_dozing_site_stays_one, setup),
         cmocka_unit_test_setup(the_first_sleeps_move_most, setup),
         cmocka_unit_test_setup(sleeps_are_timed_now_and_then, setup),
-        cmocka_unit_test_setup(a_childs_ghost_is_let_go_of, setup),
+        cmocka_unit_test_setup(a_child_takes_over_what_its_parents_thread_was_learning, setup),
+        cmocka_unit_test_setup(a_record_cut_off_by_a_fork_is_none, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

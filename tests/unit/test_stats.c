@@ -3,12 +3,14 @@
 #include "tests/unit/unit.h"
 
 #include "core/stats.h"
+#include "tests/unit/fake_port.h"
 
 static struct xsc_stats_table t;
 
 static int clear(void **state)
 {
     (void)state;
+    fake_reset();
     memset(&t, 0, sizeof(t));
     return 0;
 }
@@ -20,7 +22,7 @@ static void a_free_slot_is_taken_where_the_hint_says(void **state)
         struct xsc_slot *s = xsc_slot_claim(&t, hint);
 
         assert_ptr_equal(s, &t.slot[hint % XSC_SLOTS]);
-        assert_int_equal(s->claimed, 1);
+        assert_int_equal(s->claimed, fake.process);
         xsc_slot_release(s);
         assert_int_equal(s->claimed, 0);
     }
@@ -40,7 +42,7 @@ static void with_none_free_it_is_nobodys(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < XSC_SLOTS; i++) {
-        t.slot[i].claimed = 1;
+        t.slot[i].claimed = (uint32_t)fake.process;
     }
     assert_ptr_equal(xsc_slot_claim(&t, 5), &t.nobodys);
     assert_ptr_equal(xsc_slot_claim(&t, 6), &t.nobodys);
@@ -49,6 +51,20 @@ static void with_none_free_it_is_nobodys(void **state)
     t.slot[7].claimed = 0;
     assert_ptr_equal(xsc_slot_claim(&t, 7 - (XSC_SLOT_PROBES - 1)), &t.slot[7]);
     assert_int_equal(t.uncounted, 2);
+}
+
+/* Threads of the parent had them at the fork; those the child does not have. */
+static void a_childs_are_all_free(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < XSC_SLOTS; i++) {
+        xsc_slot_claim(&t, i);
+    }
+    fake.process++;
+    for (uint32_t i = 0; i < XSC_SLOTS; i++) {
+        assert_ptr_equal(xsc_slot_claim(&t, i), &t.slot[i]);
+    }
+    assert_ptr_equal(xsc_slot_claim(&t, 0), &t.nobodys);
 }
 
 static void hints_near_the_end_of_their_range(void **state)
@@ -251,6 +267,7 @@ int main(void)
         cmocka_unit_test_setup(a_free_slot_is_taken_where_the_hint_says, clear),
         cmocka_unit_test_setup(a_taken_slot_is_passed_over, clear),
         cmocka_unit_test_setup(with_none_free_it_is_nobodys, clear),
+        cmocka_unit_test_setup(a_childs_are_all_free, clear),
         cmocka_unit_test_setup(hints_near_the_end_of_their_range, clear),
         cmocka_unit_test(counters),
         cmocka_unit_test_setup(every_count_is_summed, clear),

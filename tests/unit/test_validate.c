@@ -533,10 +533,64 @@ static void a_bad_candidate_is_not_tried_for_long(void **state)
     assert_true(fake.now - start < 4 * MS);
 }
 
+/* ---------------------------------------------------------------------- a clock stands still ---- */
+
+static uint64_t ticks_left;
+
+/* Moves for a while. */
+static uint64_t stopping_clock(void)
+{
+    static uint64_t now;
+
+    ticks_left -= ticks_left != 0;
+    now += ticks_left != 0 ? 100 : 0;
+    return now;
+}
+
+static enum xsc_woke polls(const struct xsc_mech_ctx *ctx, const struct xsc_watch *w,
+                           uint64_t deadline, uint64_t *at)
+{
+    return xsc_poll(ctx, w, deadline, at, xsc_arch_relax);
+}
+
+/* At whatever point of the trial: it ends, with a result. */
+static void a_trial_by_a_clock_that_stops_ends(void **state)
+{
+    (void)state;
+    for (uint64_t after = 1; after < 100000; after = after * 8 + 1) {
+        trial_setup(NULL);
+        e.clock = (struct xsc_clock){.ticks = stopping_clock};
+        xsc_clock_set_rate(&e.clock, 1000000000u);
+        fake_mech[0].wait = polls;
+        fake.peer_serves = 100; /* and then it loses its CPU */
+        ticks_left = after;
+        const enum xsc_verdict v = validate(&long_plan);
+
+        if (ticks_left < 2) {
+            assert_int_equal(v, XSC_UNPROVEN);
+            unit_contains(xsc_reason(s), t->still ? "the clock stands still" : "not proven");
+        }
+    }
+}
+
+static void a_peer_by_a_clock_that_stops_stores(void **state)
+{
+    (void)state;
+    struct xsc_clock clock = {.ticks = stopping_clock};
+    struct xsc_peer peer = {.clock = &clock, .request = 1, .delay_ticks = 1000, .stop = 1};
+
+    ticks_left = 2;
+    xsc_peer_main(&peer);
+    assert_int_equal(peer.word, 1);
+    assert_int_equal(peer.done, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_good_one_passes, trial_setup),
+        cmocka_unit_test_setup(a_trial_by_a_clock_that_stops_ends, trial_setup),
+        cmocka_unit_test_setup(a_peer_by_a_clock_that_stops_stores, trial_setup),
         cmocka_unit_test_setup(at_any_rate_of_the_counter, trial_setup),
         cmocka_unit_test_setup(cpu_time_is_what_was_burnt_while_nothing_happened, trial_setup),
         cmocka_unit_test_setup(the_peer_varies_its_delay, trial_setup),

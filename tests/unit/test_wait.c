@@ -268,6 +268,34 @@ static void a_first_wait_naps_too(void **state)
     }
 }
 
+/* The machine is looked at where a wait makes system calls anyway, or lasts very long. */
+static void facts_are_read_again(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) { /* naps; leaves the CPU; only watches */
+        setup(state);
+        e.naps = kind == 0;
+        if (kind == 1) {
+            fake_mech[0].traits = XSC_POLL | XSC_LEAVES_CPU;
+        }
+        assert_int_equal(wait(500 * US), XSC_TIMED_OUT);
+        assert_int_equal(fake.rechecks != 0, kind == 1);
+        assert_int_equal(wait(99 * MS), XSC_TIMED_OUT);
+        assert_int_equal(fake.rechecks != 0, kind < 2);
+        const unsigned before = fake.rechecks;
+
+        assert_int_equal(wait(350 * MS), XSC_TIMED_OUT);
+        assert_true(fake.rechecks - before >= 3);
+        assert_true(kind < 2 || fake.rechecks - before == 3);
+        assert_in_range(fake.rechecked_at, fake.now - 60 * MS, fake.now);
+    }
+    setup(state); /* and at the start, where each short wait makes system calls */
+    fake_mech[0].traits = XSC_POLL | XSC_LEAVES_CPU;
+    fake_store_at(fake.now + 10 * US, &word, 4, 1);
+    assert_int_equal(wait(MS), XSC_MET);
+    assert_int_equal(fake.rechecks, 1);
+}
+
 static void any_of_several_naps_too(void **state)
 {
     uint32_t other = 0, which;
@@ -556,6 +584,7 @@ int main(void)
         cmocka_unit_test_setup(the_policy_is_asked_for_late_and_seldom, setup),
         cmocka_unit_test_setup(the_policy_may_change_in_a_wait, setup),
         cmocka_unit_test_setup(a_first_wait_naps_too, setup),
+        cmocka_unit_test_setup(facts_are_read_again, setup),
         cmocka_unit_test_setup(met_in_the_first_slice, setup),
         cmocka_unit_test_setup(met_in_a_later_slice, setup),
         cmocka_unit_test_setup(min_max_and_sum_are_of_all_waits, setup),

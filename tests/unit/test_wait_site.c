@@ -91,7 +91,8 @@ static void start(const struct machine *m, const char *prefer)
     memset(&everywhere, 0, sizeof(everywhere));
     memset(&in_force, 0, sizeof(in_force));
     memset(sites, 0, sizeof(sites));
-    changes = learning = failures = 0;
+    changes = 0;
+    learning = 0;
     machine = m;
     random_state = 7;
     assert_true(xsc_sites_measure()); /* once a process, not to be charged to one gap */

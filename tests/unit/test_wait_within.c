@@ -55,7 +55,7 @@ static void with_all_slots_taken(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < XSC_SLOTS; i++) {
-        e.stats.slot[i].claimed = 1;
+        e.stats.slot[i].claimed = (uint32_t)fake.process;
     }
     assert_int_equal(wait(250 * US), XSC_TIMED_OUT);
     fake_store_at(fake.now + 50 * US, &word, 4, 1);
@@ -64,7 +64,7 @@ static void with_all_slots_taken(void **state)
 
     assert_int_equal(e.stats.uncounted, 2);
     assert_int_equal(n.total + n.hw_waits + n.sum_ns, 0);
-    assert_int_equal(e.stats.slot[0].claimed, 1); /* and nobody's slot was freed */
+    assert_int_equal(e.stats.slot[0].claimed, fake.process); /* and nobody's slot was freed */
 }
 
 /* -------------------------------------------------------------------- nothing chosen yet ---- */

@@ -359,7 +359,8 @@ static void in_a_crowd_nothing_is_watched_learned_or_timed(void **state)
     const unsigned clocks = fake.clock_reads;
 
     assert_int_equal(park(XSC_FOREVER), 0);
-    assert_int_equal(fake.clock_reads - clocks, 1); /* the waker's stamp */
+    assert_int_equal(fake.clock_reads - clocks, 2); /* the waker's stamp, and the recheck's */
+    assert_int_equal(fake.rechecks, 2);
     assert_int_equal(fake_script[0].waits, 0);
     assert_int_equal(os.learned + os.ended + os.wakings + os.cpu_times[0] + os.cpu_times[1], 0);
     const struct xsc_counts n = counts();
@@ -383,6 +384,49 @@ static void a_first_wait_on_one_cpu_does_not_watch(void **state)
         assert_int_equal(counts().watched, cpus - 1);
         assert_int_equal(counts().parks_met, 1);
     }
+}
+
+static void an_unknown_number_of_cpus_is_no_crowd(void **state)
+{
+    (void)state;
+    xsc_library.cpu.cpus = 0;
+    watching = 100 * XSC_HEAD;
+    park(MS);
+    assert_false(os.asked_crowded);
+    xsc_library.cpu.cpus = 2;
+    park(MS);
+    assert_true(os.asked_crowded);
+    watching = 0;
+}
+
+/* Watchers of the parent, which a forked child does not have; they come back in the parent only. */
+static void a_childs_crowd_is_its_own(void **state)
+{
+    (void)state;
+    const uint32_t parents = xsc_generation();
+
+    for (int i = 0; i < 3; i++) {
+        xsc_heads_enter(&watching, parents);
+    }
+    park(MS);
+    assert_true(os.asked_crowded);
+    fake.process++;
+    park(MS);
+    assert_false(os.asked_crowded);
+    for (int i = 0; i < 2; i++) {
+        xsc_heads_enter(&watching, xsc_generation());
+    }
+    for (int i = 0; i < 3; i++) { /* as a thread of the parent's that forked while it was counted */
+        xsc_heads_leave(&watching, parents);
+    }
+    park(MS);
+    assert_true(os.asked_crowded);
+    for (int i = 0; i < 3; i++) { /* and never below none */
+        xsc_heads_leave(&watching, xsc_generation());
+    }
+    assert_int_equal(watching, 0);
+    park(MS);
+    assert_false(os.asked_crowded);
 }
 
 static void in_a_crowd_timeouts_are_kept(void **state)
@@ -446,6 +490,8 @@ int main(void)
         cmocka_unit_test_setup(an_unknown_cpu_is_no_evidence, set_up),
         cmocka_unit_test_setup(in_a_crowd_nothing_is_watched_learned_or_timed, set_up),
         cmocka_unit_test_setup(a_first_wait_on_one_cpu_does_not_watch, set_up),
+        cmocka_unit_test_setup(an_unknown_number_of_cpus_is_no_crowd, set_up),
+        cmocka_unit_test_setup(a_childs_crowd_is_its_own, set_up),
         cmocka_unit_test_setup(in_a_crowd_timeouts_are_kept, set_up),
         cmocka_unit_test_setup(cpu_time_is_told_by_its_kind, set_up),
     };
