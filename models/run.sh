@@ -29,7 +29,7 @@ check() {
     shift 3
     rm -f pan* ./*.trail
     if ! spin -a "$@" "$here/$model" >spin.log 2>&1 || [ ! -f pan.c ] ||
-        ! "$CC" -w -O2 -DSAFETY -DMEMLIM=1024 -o pan pan.c >>spin.log 2>&1; then
+        ! "$CC" -w -O2 -DSAFETY -DCOLLAPSE -DMEMLIM=1024 -o pan pan.c >>spin.log 2>&1; then
         cat spin.log
         verdict='does not build' states=-
     else
@@ -202,6 +202,7 @@ mapfile -t bits < <(sed -nE 's/^#define XSC_MUTEX_(PARKED|RESERVED) ([0-9]+)u.*/
 [ "${#bits[@]}" = 2 ] || { echo 'models/run.sh: no bits in include/xsc/lock.h'; failed=1; }
 three=(-DTHREADS=3 -DSECTIONS=1 "${bits[@]}")
 three_twice=(-DTHREADS=3 -DSECTIONS=2 "${bits[@]}" -DSEQ_CST)
+all_of_it=(-DTHREADS=3 -DSECTIONS=2 "${bits[@]}" -DSEQ_CST -DDIRECT)
 two_thrice=(-DTHREADS=2 -DSECTIONS=3 "${bits[@]}")
 two_twice=(-DTHREADS=2 -DSECTIONS=2 "${bits[@]}")
 check holds mutex.pml 'two threads, two sections each' "${two_twice[@]}"
@@ -210,6 +211,12 @@ check holds mutex.pml 'three threads, fences' "${three[@]}" -DSEQ_CST
 check holds mutex.pml 'three threads, two sections each, fences' "${three_twice[@]}"
 check holds mutex.pml 'two threads, three sections each, one gives up at any time' "${two_thrice[@]}" -DTIMED
 check holds mutex.pml 'three threads, one gives up at any time' "${three[@]}" -DTIMED
+check holds mutex.pml 'three threads, two may give up at any time, all may try once' "${three[@]}" -DTIMED=2 -DTRYLOCK
+check holds mutex.pml 'two threads, three sections each, one may give up, both may try once' "${two_thrice[@]}" -DTIMED -DTRYLOCK
+check holds mutex.pml 'three threads, two sections each, fences, one gives up at any time' "${all_of_it[@]}" -DTIMED
+check holds mutex.pml 'three threads, two sections each, fences, two may give up at any time, all may try once' "${all_of_it[@]}" -DTIMED=2 -DTRYLOCK
+check lost mutex.pml 'gives its reservation up without PARKED' "${all_of_it[@]}" -DTIMED -DGIVES_UP_WITHOUT_PARKED
+check lost mutex.pml 'the same, two may give up, all may try once' "${all_of_it[@]}" -DTIMED=2 -DTRYLOCK -DGIVES_UP_WITHOUT_PARKED
 check lost mutex.pml 'no barrier by the waiter' "${two_twice[@]}" -DNO_BARRIER
 check lost mutex.pml 'no second look by the owner' "${two_twice[@]}" -DNO_SECOND_LOOK
 check lost mutex.pml 'the one that was woken takes it and forgets the others' "${three[@]}" -DFORGETS_THE_OTHERS

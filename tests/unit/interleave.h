@@ -310,17 +310,25 @@ void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
     il_give_way();
 }
 
+/* The kernel wakes by priority, and priorities are anything: one not the first is a deviation. */
 void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
 {
     (void)shared;
     il_before_atomic();
-    for (unsigned i = 0; i < il.threads && count && !il.breaks.no_wake; i++) {
-        struct il_thread *t = &il.thread[i];
+    for (; count && !il.breaks.no_wake; count--) {
+        unsigned n = 0, which[IL_THREADS];
 
-        if (t->state == IL_ASLEEP && t->on == word && t->bits & bits) {
-            t->state = IL_READY;
-            count--;
+        for (unsigned i = 0; i < il.threads; i++) {
+            const struct il_thread *t = &il.thread[i];
+
+            if (t->state == IL_ASLEEP && t->on == word && t->bits & bits) {
+                which[n++] = i;
+            }
         }
+        if (!n) {
+            return;
+        }
+        il.thread[which[il_decide(count == 1 ? n : 1)]].state = IL_READY;
     }
 }
 

@@ -148,6 +148,24 @@ static void use_mutex_timed(unsigned me)
     }
 }
 
+/*
+ * An owner that comes back, a waiter that gives up after it has waited long enough to reserve the
+ * lock, and one that waits for as long as it takes.
+ */
+static void use_mutex_hurried(unsigned me)
+{
+    if (me == 1) {
+        if (!xsc_mutex_lock_for(&mutex, PATIENCE_NS + PATIENCE_NS / 2)) {
+            critical(me);
+            xsc_mutex_unlock(&mutex);
+        }
+    } else if (me) {
+        use_mutex(me);
+    } else {
+        use_mutex_twice(me);
+    }
+}
+
 static void use_ticket(unsigned me)
 {
     xsc_ticket_lock(&ticket);
@@ -211,6 +229,8 @@ static const struct scenario {
     {"mutex, three, impatient, fences", use_mutex_twice, 3, 3, true, true, {0}, IL_FINE},
     {"mutex, three, one gives up", use_mutex_timed, 3, 3, false, false, {0}, IL_FINE},
     {"mutex, three, one gives up, impatient", use_mutex_timed, 3, 3, true, false, {0}, IL_FINE},
+    {"mutex, three, gives up what it reserved", use_mutex_hurried, 3, 3, true, false, {0}, IL_FINE},
+    {"the same, fences", use_mutex_hurried, 3, 3, true, true, {0}, IL_FINE},
     {"mutex, no barrier", use_mutex, 2, 5, false, false, {.no_barrier = true}, IL_LOST},
     {"mutex, no comparison", use_mutex, 2, 5, false, false, {.no_compare = true}, IL_LOST},
     {"mutex, no wake", use_mutex, 2, 5, false, false, {.no_wake = true}, IL_LOST},

@@ -264,7 +264,12 @@ static void who_gives_up_gives_back_what_it_reserved(void **state)
     os.in_sleep = hold_on;
     assert_int_equal(xsc_mutex_lock_for(&m, 3 * (uint64_t)PATIENCE_NS), -ETIMEDOUT);
     assert_int_equal(round_no, 2);
-    assert_int_equal(m.word, XSC_MUTEX_HELD);
+    /* It was woken, and others may sleep: the owner's unlock is to wake one of those. */
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
+    xsc_parked[xsc_park_bucket(&m)] += PARKED_ONE;
+    xsc_mutex_unlock(&m);
+    assert_int_equal(os.wakes, 2);
+    assert_int_equal(os.woke_bits, 1);
 }
 
 /* ---------------------------------------------------------------------------- timeouts ---- */
