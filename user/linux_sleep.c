@@ -38,7 +38,7 @@ struct futex_timespec {
     futex_time s, ns;
 };
 
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+bool xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
                uint64_t deadline_ns, bool shared)
 {
     /* Absolute, by CLOCK_MONOTONIC: FUTEX_WAIT_BITSET without FUTEX_CLOCK_REALTIME. */
@@ -48,8 +48,12 @@ void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
     const bool bounded = deadline_ns != XSC_FOREVER && deadline_ns / NS_PER_S <= FUTEX_TIME_MAX;
     const int saved = errno;
 
-    syscall(FUTEX_CALL, word, op, expected, bounded ? &until : NULL, NULL, bits);
+    /* 0 is a wake and nothing else: a signal, the deadline and a changed word have errors. */
+    const bool woken = !syscall(FUTEX_CALL, word, op, expected, bounded ? &until : NULL, NULL,
+                                bits);
+
     errno = saved;
+    return woken;
 }
 
 int xsc_this_cpu(void)
@@ -57,13 +61,15 @@ int xsc_this_cpu(void)
     return sched_getcpu(); /* no system call where the C library registers rseq(2), or has a vDSO */
 }
 
-void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
+uint32_t xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
 {
     const int op = FUTEX_WAKE_BITSET | (shared ? 0 : FUTEX_PRIVATE_FLAG);
     const int saved = errno;
+    const long woken = syscall(FUTEX_CALL, word, op, count > INT_MAX ? INT_MAX : (int)count, NULL,
+                               NULL, bits);
 
-    syscall(FUTEX_CALL, word, op, count > INT_MAX ? INT_MAX : (int)count, NULL, NULL, bits);
     errno = saved;
+    return woken > 0 ? (uint32_t)woken : 0;
 }
 
 /*
@@ -82,8 +88,10 @@ struct wide_half {
 
 #define HALF_32BIT_SHARED 2u /* FUTEX_32, without FUTEX_PRIVATE_FLAG */
 
-bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns)
+bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns,
+                    bool *woken)
 {
+    *woken = false;
 #if defined(SYS_futex_waitv)
     struct {
         int64_t s, ns;
@@ -97,9 +105,9 @@ bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t d
     for (size_t i = 0; i < 2; i++) {
         half[i] = (struct wide_half){parts[i], (uintptr_t)word + 4 * i, HALF_32BIT_SHARED, 0};
     }
-    there = syscall(SYS_futex_waitv, half, 2, 0, deadline_ns != XSC_FOREVER ? &until : NULL,
-                    CLOCK_MONOTONIC) >= 0 ||
-            errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT;
+    *woken = syscall(SYS_futex_waitv, half, 2, 0, deadline_ns != XSC_FOREVER ? &until : NULL,
+                     CLOCK_MONOTONIC) >= 0;
+    there = *woken || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT;
     errno = saved;
     return there;
 #else

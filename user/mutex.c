@@ -67,7 +67,8 @@
  * have taken the lock and a third may have turned PARKED on, so that the bits are those of L2 again;
  * or an unlock's S2 or U3, delayed for long, hits a waiter that parked since. It goes back to sleep,
  * and nothing is lost: PARKED is among the bits that it has just seen, and the lock was held or
- * reserved. For the same reason it does not matter which of the sleepers the kernel wakes first.
+ * reserved. For the same reason it does not matter which of the sleepers the kernel wakes first. So
+ * such a wake is not passed on (user/park.c, DISCARDED): under contention it is frequent.
  *
  * NOTHING IS TOUCHED AFTER U2 AND S1, so the next owner may free the memory.
  *
@@ -196,7 +197,7 @@ static bool park(const struct contender *c, uint32_t bits)
         }
         left_ns = c->deadline_ns - now_ns;
     }
-    return !xsc_park_slow(c->reserved ? &given : &state, left_ns);
+    return !xsc_park_no_pass(c->reserved ? &given : &state, left_ns);
 }
 
 /* Takes it after all if it is free. Else the others are left to the next unlock: see TIMEOUTS. */

@@ -11,13 +11,13 @@
 
 #define NAP_NS 1000000u
 
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+bool xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
                uint64_t deadline_ns, bool shared)
 {
     (void)bits;
     (void)shared;
     if (__atomic_load_n(word, __ATOMIC_RELAXED) != expected) {
-        return;
+        return false;
     }
     const uint64_t now = xsc_port_now_ns();
 
@@ -26,10 +26,13 @@ void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
     } else if (deadline_ns > now) {
         xsc_port_nap(deadline_ns - now);
     }
+    return false;
 }
 
-bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns)
+bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns,
+                    bool *woken)
 {
+    *woken = false;
     (void)word;
     (void)expected;
     (void)deadline_ns;
@@ -47,12 +50,13 @@ int xsc_this_cpu(void)
     return -1;
 }
 
-void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
+uint32_t xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
 {
     (void)word;
     (void)bits;
     (void)count;
     (void)shared;
+    return 0;
 }
 
 bool xsc_barrier_register(bool shared)

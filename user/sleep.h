@@ -14,18 +14,19 @@
 
 /*
  * Sleeps unless *word is no longer `expected`, until xsc_wake() for that word and one of
- * `bits`, until deadline_ns of the OS clock (XSC_FOREVER: none), or for no reason. To look
- * at the word and to fall asleep is one step for whoever stores and then wakes. shared: who
- * wakes may be in another process.
+ * `bits`, until deadline_ns of the OS clock (XSC_FOREVER: none), or for no reason. Compare and sleep
+ * is one step for a writer that stores and then calls xsc_wake(). shared: the writer may be in
+ * another process. True: a wake ended it, and was counted for this sleeper.
  */
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+bool xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
                uint64_t deadline_ns, bool shared);
 
 /*
- * The same, shared, for 8 aligned bytes, any of which may change; woken as its first half.
- * False: there is no such thing here, nothing was slept.
+ * The same, shared, for 8 aligned bytes, any of which may change; woken as its first half,
+ * by a wake with any bits; *woken says whether. False: there is no such thing here, nothing was slept.
  */
-bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns);
+bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns,
+                    bool *woken);
 
 /*
  * How late the kernel may make this thread's timers, in ns; returns what it was before. Makes a
@@ -36,8 +37,11 @@ uint64_t xsc_slack(uint64_t ns);
 /* The CPU that this thread runs on, or ran on a moment ago; -1 where that can't be told. */
 int xsc_this_cpu(void);
 
-/* Wakes at most count of those who sleep for that word and one of bits. */
-void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared);
+/*
+ * Wakes at most count of those that sleep for that word and one of bits, in the kernel's order (by
+ * priority). Returns how many; 0 where sleepers wake by themselves.
+ */
+uint32_t xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared);
 
 /*
  * Registers this process for xsc_barrier_everywhere(), its own or (shared) anybody's. May take

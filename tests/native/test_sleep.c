@@ -18,7 +18,9 @@ static volatile int asleep, awake;
 static void *sleeper(void *arg)
 {
     __atomic_fetch_add(&asleep, 1, __ATOMIC_RELEASE);
-    xsc_sleep(&word, 0, (uint32_t)(uintptr_t)arg, XSC_FOREVER, false);
+    while (
+        !xsc_sleep(&word, 0, (uint32_t)(uintptr_t)arg, XSC_FOREVER, false)) { /* a wake ends it */
+    }
     __atomic_fetch_add(&awake, 1, __ATOMIC_RELEASE);
     return NULL;
 }
@@ -27,7 +29,7 @@ static void *sleeper(void *arg)
 static void wake_until(int n, uint32_t bits, uint32_t count, bool shared)
 {
     while (__atomic_load_n(&awake, __ATOMIC_ACQUIRE) < n) {
-        xsc_wake(&word, bits, count, shared);
+        CHECK(xsc_wake(&word, bits, count, shared) <= SLEEPERS, "more than there are");
     }
 }
 
@@ -52,36 +54,39 @@ static void bits_and_counts(void)
 static void comparisons(void)
 {
     uint64_t wide = 0;
+    bool woken = true;
 
-    xsc_sleep(&word, 1, 1, XSC_FOREVER, false);
-    xsc_sleep(&word, 1, 1, XSC_FOREVER, true);
+    CHECK(!xsc_sleep(&word, 1, 1, XSC_FOREVER, false), "said to be woken");
+    CHECK(!xsc_sleep(&word, 1, 1, XSC_FOREVER, true), "said to be woken");
     for (int half = 0; half < 2; half++) {
         uint32_t expected[2] = {0, 0};
         uint64_t whole;
 
         expected[half] = 1;
         memcpy(&whole, expected, sizeof(whole));
-        if (!xsc_sleep_wide(&wide, whole, XSC_FOREVER)) {
+        if (!xsc_sleep_wide(&wide, whole, XSC_FOREVER, &woken)) {
             printf("# no futex_waitv here: the first half is slept on, a millisecond at a time\n");
         }
+        CHECK(!woken, "said to be woken");
     }
 }
 
 static void deadlines(void)
 {
     uint64_t wide = 0;
+    bool woken;
 
     for (uint64_t ns = 1; ns <= 20 * MS; ns *= 27) {
         uint64_t until = now_ns() + ns;
 
         /* It may come back early for a signal or for nothing, but there is none, and it does not. */
-        xsc_sleep(&word, 0, 1, until, false);
+        CHECK(!xsc_sleep(&word, 0, 1, until, false), "said to be woken");
         CHECK(now_ns() >= until, "%llu ns, early", (unsigned long long)ns);
         until = now_ns() + ns;
         xsc_sleep(&word, 0, 1, until, true);
         CHECK(now_ns() >= until, "%llu ns, early", (unsigned long long)ns);
         until = now_ns() + ns;
-        CHECK(!xsc_sleep_wide(&wide, 0, until) || now_ns() >= until, "%llu ns, early",
+        CHECK(!xsc_sleep_wide(&wide, 0, until, &woken) || now_ns() >= until, "%llu ns, early",
               (unsigned long long)ns);
     }
     xsc_sleep(&word, 0, 1, 1, false); /* long past */

@@ -41,6 +41,7 @@ struct il_thread {
     const volatile uint32_t *on; /* asleep on, until a wake with one of bits, or until_ns */
     uint32_t bits;
     uint64_t until_ns;
+    bool woken;
     struct {
         void *at;
         uint64_t value;
@@ -51,7 +52,7 @@ struct il_thread {
 
 /* What the fake OS leaves out, to see that it is missed. */
 struct il_breaks {
-    bool no_barrier, no_compare, no_wake;
+    bool no_barrier, no_compare, no_wake, not_told; /* a sleeper that it was woken */
 };
 
 static struct {
@@ -293,7 +294,7 @@ static uint64_t il_watch_load(const struct xsc_watch *w)
 
 /* ----------------------------------------------------------------------------- the OS ---- */
 
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+bool xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
                uint64_t deadline_ns, bool shared)
 {
     struct il_thread *t = &il.thread[il.now];
@@ -301,21 +302,25 @@ void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
     (void)shared;
     il_before_atomic();
     if (*word != expected && !il.breaks.no_compare) {
-        return;
+        return false;
     }
+    t->woken = false;
     t->state = IL_ASLEEP;
     t->on = word;
     t->bits = bits;
     t->until_ns = deadline_ns;
     il_give_way();
+    return t->woken && !il.breaks.not_told;
 }
 
 /* The kernel wakes by priority, and priorities are anything: one not the first is a deviation. */
-void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
+uint32_t xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
 {
+    uint32_t woken = 0;
+
     (void)shared;
     il_before_atomic();
-    for (; count && !il.breaks.no_wake; count--) {
+    for (; woken < count && !il.breaks.no_wake; woken++) {
         unsigned n = 0, which[IL_THREADS];
 
         for (unsigned i = 0; i < il.threads; i++) {
@@ -326,14 +331,20 @@ void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool
             }
         }
         if (!n) {
-            return;
+            break;
         }
-        il.thread[which[il_decide(count == 1 ? n : 1)]].state = IL_READY;
+        struct il_thread *t = &il.thread[which[il_decide(count == 1 ? n : 1)]];
+
+        t->state = IL_READY;
+        t->woken = true;
     }
+    return woken;
 }
 
-bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns)
+bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns,
+                    bool *woken)
 {
+    *woken = false;
     (void)word;
     (void)expected;
     (void)deadline_ns;

@@ -37,7 +37,7 @@ static struct fake_os {
     const volatile void *slept_on, *woke;
     uint32_t expected, slept_bits, woke_bits, woke_count;
     uint64_t until_ns;
-    bool slept_shared, woke_shared, woken;
+    bool slept_shared, woke_shared, asleep, woken;
 
     /* What the policy would say, and was told. */
     struct xsc_plan plan;
@@ -132,22 +132,27 @@ bool xsc_barrier_everywhere(bool shared)
     return !os.barrier_fails[shared];
 }
 
-static void pass_time(uint64_t until_ns)
+static bool pass_time(uint64_t until_ns)
 {
     os.until_ns = until_ns;
+    os.asleep = true;
     if (os.in_sleep) {
         os.in_sleep();
     }
+    os.asleep = false;
     if (!os.woken) {
         assert_int_not_equal(until_ns, XSC_FOREVER); /* nobody would ever wake it */
         if (until_ns > fake.now) {
             fake_advance(until_ns - fake.now);
         }
     }
+    const bool woken = os.woken;
+
     os.woken = false;
+    return woken;
 }
 
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+bool xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
                uint64_t deadline_ns, bool shared)
 {
     os.sleeps++;
@@ -155,34 +160,36 @@ void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
     os.expected = expected;
     os.slept_bits = bits;
     os.slept_shared = shared;
-    if (*word == expected) {
-        pass_time(deadline_ns);
-    }
+    return *word == expected && pass_time(deadline_ns);
 }
 
-bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns)
+bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns,
+                    bool *woken)
 {
+    *woken = false;
     if (os.no_wide) {
         return false;
     }
     os.wide_sleeps++;
     os.slept_on = word;
-    if (*word == expected) {
-        pass_time(deadline_ns);
-    }
+    os.slept_bits = UINT32_MAX; /* futex_waitv() has none: any wake ends it */
+    os.slept_shared = true;
+    *woken = *word == expected && pass_time(deadline_ns);
     return true;
 }
 
-void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
+uint32_t xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
 {
     os.wakes++;
     os.woke = word;
     os.woke_bits = bits;
     os.woke_count = count;
     os.woke_shared = shared;
-    if (word == os.slept_on && bits & os.slept_bits && shared == os.slept_shared) {
+    if (os.asleep && word == os.slept_on && bits & os.slept_bits && shared == os.slept_shared) {
         os.woken = true;
+        return 1;
     }
+    return 0;
 }
 
 static union {
@@ -213,6 +220,7 @@ static int setup(void **state)
     memset(xsc_parked, 0, sizeof(xsc_parked));
     memset(wide, 0, sizeof(wide));
     memset(relief, 0, sizeof(relief));
+    memset(seconds, 0, sizeof(seconds));
     takes_ns = 0;
     unsetenv("XSC_PARK");
     return 0;

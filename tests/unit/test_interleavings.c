@@ -17,6 +17,7 @@
 #include "tests/unit/interleave.h"
 
 #include "user/barrier.c"
+#include "user/event.c"
 #include "user/lock.c"
 #include "user/mutex.c"
 #include "user/park.c"
@@ -88,7 +89,8 @@ static struct xsc_mutex mutex;
 static struct xsc_ticket ticket;
 static struct xsc_queue queue;
 static struct xsc_queue_node nodes[IL_THREADS];
-static uint32_t flag;
+static uint32_t flag, prepared;
+static struct xsc_event event;
 static unsigned inside, done[IL_THREADS];
 static bool impatient;
 static uint32_t barrier_kind;
@@ -98,7 +100,9 @@ static void reset(void)
     mutex = (struct xsc_mutex){0};
     ticket = (struct xsc_ticket){0};
     queue = (struct xsc_queue){0};
-    flag = inside = waiters = fences = takes_ns = 0;
+    flag = prepared = inside = waiters = fences = takes_ns = 0;
+    event = (struct xsc_event){0, barrier_kind == XSC_PARK_ASYMMETRIC ? XSC_EVENT_QUIET : 0};
+    memset(seconds, 0, sizeof(seconds));
     memset(done, 0, sizeof(done));
     memset(relief, 0, sizeof(relief));
     in_force = barrier_kind;
@@ -197,6 +201,44 @@ static void use_park(unsigned me)
     }
 }
 
+/* Two waiters for unlike values; the second would be content with never being woken. */
+static void use_park_unlike(unsigned me)
+{
+    if (!me) {
+        __atomic_store_n(&flag, 1, __ATOMIC_RELEASE);
+        xsc_unpark_one(&flag);
+    } else if (me == 1) {
+        if (xsc_park_u32(&flag, 0, XSC_FOREVER) || flag != 1) {
+            il_stop(IL_BROKEN);
+        }
+    } else {
+        (void)xsc_park_u32(&flag, 1, 1000);
+    }
+}
+
+/*
+ * A signal is for a thread that has prepared. The second comes when it likes and soon leaves; if a
+ * signal ended its wait, the first is owed another.
+ */
+static void use_event(unsigned me)
+{
+    if (!me) {
+        while (!__atomic_load_n(&prepared, __ATOMIC_ACQUIRE)) {
+            xsc_port_yield();
+        }
+        xsc_event_signal(&event);
+        return;
+    }
+    const uint32_t key = xsc_event_prepare(&event);
+
+    if (me == 1) {
+        __atomic_store_n(&prepared, 1, __ATOMIC_RELEASE);
+        (void)xsc_event_wait(&event, key, XSC_FOREVER);
+    } else if (!xsc_event_wait(&event, key, 1000)) {
+        xsc_event_broadcast(&event);
+    }
+}
+
 static const struct scenario {
     const char *name;
     void (*body)(unsigned me);
@@ -211,6 +253,14 @@ static const struct scenario {
     {"park, no barrier", use_park, 2, 5, false, false, {.no_barrier = true}, IL_LOST},
     {"park, no comparison", use_park, 2, 5, false, false, {.no_compare = true}, IL_LOST},
     {"park, no wake", use_park, 2, 5, false, false, {.no_wake = true}, IL_LOST},
+    {"park, unlike values, unpark_one", use_park_unlike, 3, 4, false, false, {0}, IL_FINE},
+    {"park, unlike values, unpark_one, fences", use_park_unlike, 3, 4, false, true, {0}, IL_FINE},
+    {"event, two waiters", use_event, 3, 3, false, false, {0}, IL_FINE},
+    {"event, two waiters, fences", use_event, 3, 3, false, true, {0}, IL_FINE},
+    {"event, no comparison", use_event, 3, 4, false, false, {.no_compare = true}, IL_LOST},
+    {"event, no wake", use_event, 3, 4, false, false, {.no_wake = true}, IL_LOST},
+    {"event, wakes not passed on", use_event, 3, 3, false, false, {.not_told = true}, IL_LOST},
+    {"park, wakes not passed on", use_park_unlike, 3, 4, false, false, {.not_told = true}, IL_LOST},
     {"ticket, two", use_ticket, 2, 5, false, false, {0}, IL_FINE},
     {"ticket, three", use_ticket, 3, 4, false, false, {0}, IL_FINE},
     {"queue, two", use_queue, 2, 4, false, false, {0}, IL_FINE},

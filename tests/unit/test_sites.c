@@ -18,13 +18,14 @@ static struct {
     unsigned naps;
 } os;
 
-void xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
+bool xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
                uint64_t deadline_ns, bool shared)
 {
     (void)bits;
     (void)shared;
     assert_int_equal(*word, expected);
     fake_advance(deadline_ns + os.late[os.naps++ % FIRST_NAPS] - fake.now);
+    return false;
 }
 
 uint64_t xsc_slack(uint64_t ns)
