@@ -27,7 +27,7 @@
 
 byte mem[2];
 byte flags;
-byte parked; /* xsc_parked[], without QUIET: that is there from the start, or (SEQ_CST) never */
+byte parked; /* xsc_parked[], without FENCED: that is never there, or (SEQ_CST) from the start */
 byte asleep[THREADS]; /* 0 awake, 1 for the word, 2 for the byte: who has reserved */
 #ifndef DIRECT
 chan buffer[THREADS] = [2] of { byte, byte };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which of the two sides fences: decided once a process, before anybody relies on it. */
+/* The barrier that parking uses: selected once a process, by the first waiter that needs it. */
 #define _GNU_SOURCE
 #include "user/barrier.h"
 
@@ -17,7 +17,11 @@ static uint32_t refused[2]; /* [shared]: a barrier was refused after registratio
 static uint32_t takes_ns;   /* what a barrier takes, of late; 0: none was made */
 static uint32_t no_shared;  /* registration for other processes' barriers was refused */
 
-/* All zeroes until decided: every unpark fences. The table is the ABI's, see xsc/park.h. */
+/*
+ * All zeroes: no writer fences. That needs no decision, since what makes an unfenced writer safe is
+ * done by each waiter, after it has counted itself here (user/park.c). The table is the ABI's, see
+ * xsc/park.h.
+ */
 uint32_t xsc_parked[XSC_PARK_BUCKETS] __attribute__((aligned(64)));
 uint32_t xsc_event_joined;
 
@@ -43,14 +47,10 @@ enum xsc_park_barrier xsc_barrier_decide(enum xsc_park_barrier want)
     }
     mode = want != XSC_PARK_SEQ_CST && xsc_barrier_register(false) ? XSC_PARK_ASYMMETRIC
                                                                    : XSC_PARK_SEQ_CST;
-    /* Several may come here at once, or one and its signal handler: the first is right. */
+    /* Several threads may come here at once, or one and its signal handler: the first is right. */
     if (!__atomic_compare_exchange_n(&in_force, &none, mode, 0, __ATOMIC_ACQ_REL,
                                      __ATOMIC_ACQUIRE)) {
         return (enum xsc_park_barrier)none;
-    }
-    /* Registered: only now may writers be relieved. Bucket by bucket; see user/park.c. */
-    for (uint32_t i = 0; mode == XSC_PARK_ASYMMETRIC && i < XSC_PARK_BUCKETS; i++) {
-        __atomic_fetch_or(&xsc_parked[i], XSC_PARK_QUIET, __ATOMIC_RELEASE);
     }
     return (enum xsc_park_barrier)mode;
 }
@@ -73,7 +73,7 @@ bool xsc_barrier_heavy(bool shared)
 {
     const uint64_t start_ns = xsc_port_now_ns();
 
-    xsc_fence(); /* our own, in so many words; the system call has one too */
+    xsc_fence(); /* explicit, although the system call implies one */
     if (xsc_barrier_everywhere(shared)) {
         note(xsc_port_now_ns() - start_ns);
         return true;

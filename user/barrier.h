@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* user/barrier.h - which of the two sides fences; see user/park.c for what that is about */
+/* user/barrier.h - the barrier between a waiter and the writers; see user/park.c for its use */
 #ifndef XSC_USER_BARRIER_H
 #define XSC_USER_BARRIER_H
 
@@ -8,7 +8,7 @@
 
 #include <xsc/park.h>
 
-/* Decides, if nobody has yet: XSC_PARK_SEQ_CST or XSC_PARK_ASYMMETRIC. */
+/* Selects XSC_PARK_SEQ_CST or XSC_PARK_ASYMMETRIC, if no thread has yet. */
 enum xsc_park_barrier xsc_barrier_decide(enum xsc_park_barrier want);
 
 /*
@@ -22,8 +22,8 @@ bool xsc_barrier_heavy(bool shared);
 bool xsc_barrier_refused(bool shared);
 
 /*
- * The writer's barrier where it is not relieved of it: whatever was stored before is visible
- * before *counter is loaded. ThreadSanitizer knows no fences; for it, and for anybody else,
+ * The writer's fence, in the slow path: whatever was stored before is visible
+ * before *counter is loaded. ThreadSanitizer knows no fences; for it, as for any checker,
  * an atomic addition of nothing to the same counter that the waiter adds to does as well:
  * of two atomic read-modify-writes of one object, one reads what the other wrote.
  */

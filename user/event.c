@@ -2,12 +2,12 @@
 /*
  * The event count of xsc/event.h.
  *
- * WHO STORES WHAT, WHO READS WHAT
+ * WHAT EACH SIDE STORES AND READS
  *
  *     writer                                      waiter
  *     W1  make the condition true                 P1  c = waiters += 8             (atomic)
  *     --  compiler barrier                        P2  barrier, as in user/park.c, by c
- *     W2  n = waiters; quiet: done                P3  key = seq                   (acquire)
+ *     W2  n = waiters; 0: done                    P3  key = seq                   (acquire)
  *     W3  fence; n = waiters; none: done          --  prepare returns
  *     W4  seq += 1                   (atomic)     P4  look at the condition; true: P8
  *     W5  fence; n = waiters                      P5  watch seq for a while
@@ -37,16 +37,32 @@
  * PARKED stays set until the last waiter between P1 and P8 leaves: a stale one costs a system call,
  * and taking it off earlier could take off another waiter's.
  *
- * QUIET is set in an event's waiters by the first signal that finds nobody there and the process
- * ASYMMETRIC; P1 learns from its atomic addition which barrier the writers rely on. See
- * "from one to the other" in user/park.c.
+ * FENCED. All zeroes: writers do not fence, and P2 is membarrier(). P1 found FENCED: P2 is a fence.
+ * FENCED is set only where P2 could not reach the writers (WITHOUT MEMBARRIER in user/park.c), by
+ * a waiter that found none. It can't look at the condition for itself, so it returns for its caller
+ * to look:
+ *
+ *     T1  P7, but until XSC_SETTLE_NS after P1 at most; seq != key: P8
+ *     T2  seq += 1                   (atomic)
+ *     T3  waiters |= FENCED          (atomic)
+ *     T4  wake all
+ *     T5  P8; the caller looks, and prepares again
+ *
+ * A waiter whose P1 finds FENCED needs only a fence, for the reasons given there: the one that
+ * executed T3 was counted since XSC_SETTLE_NS before, so a writer that loaded 0 did so before that,
+ * and its W1 has become visible. It is never taken off. A waiter whose P1 found none does not know
+ * of a later T3 when it comes to P6, so it goes by the FENCED that P6 finds. If it finds none, it
+ * executes T1 to T5. If it finds one, then T2, which comes before T3, is visible: either its key is
+ * older, and P7 returns for its caller to look, after T3; or P3 has read T2 and P4 is after T2,
+ * when the W1 of writers that loaded 0 had become visible. T4, because a sleeper that takes the wake
+ * of a signal and finds seq changed by T2 alone returns, and does not pass that wake on.
  *
  * SHARED. A writer in another process is reached by membarrier(GLOBAL_EXPEDITED) only if that
  * process has registered. It knows that itself (xsc_event_joined), so it fences unless it has;
  * the waiter always executes the barrier. Registering while others wait is safe: P1, a full
  * barrier, the kernel's look at who has registered; against registration, a full barrier,
  * xsc_event_joined set (release), read (acquire), W2. The litmus again: either P2 reaches the
- * writer's process, or a W2 that trusts xsc_event_joined sees P1. QUIET is not used.
+ * writer's process, or a W2 that trusts xsc_event_joined sees P1. FENCED is not used.
  * A waiter whose P2 is refused can't know who has registered: it waits a millisecond at most,
  * and returns for its caller to look. A waiter in a shared event returns once a second, because the
  * writer may have been killed between W1 and W2.
@@ -86,8 +102,8 @@ static uint32_t prepare(struct xsc_event *e, bool shared)
 {
     const uint32_t before = __atomic_fetch_add(&e->waiters, XSC_EVENT_WAITER, __ATOMIC_SEQ_CST);
 
-    if (shared || before & XSC_EVENT_QUIET) {
-        xsc_barrier_heavy(shared); /* refused: remembered, and waits are kept short */
+    if (shared || (!(before & XSC_EVENT_FENCED) && xsc_park_in_force() == XSC_PARK_ASYMMETRIC)) {
+        xsc_barrier_heavy(shared); /* refused: remembered, and the wait is kept short */
     } else {
         xsc_fence();
     }
@@ -146,16 +162,40 @@ static bool pass_signal_on(const struct sleeper *s)
     return true;
 }
 
+/* Whether P2 may have missed a writer. now: what P6 found in the event's waiters. */
+static bool unreached(const struct sleeper *s, uint32_t now)
+{
+    if (s->shared) {
+        return xsc_barrier_refused(true);
+    }
+    return !(now & XSC_EVENT_FENCED) &&
+           (xsc_park_in_force() != XSC_PARK_ASYMMETRIC || xsc_barrier_refused(false));
+}
+
+static uint64_t look_every_ns(const struct sleeper *s, bool in_doubt)
+{
+    if (s->shared) {
+        return in_doubt ? XSC_LOOK_REFUSED_NS : XSC_LOOK_SHARED_NS;
+    }
+    return in_doubt ? XSC_SETTLE_NS : XSC_FOREVER;
+}
+
+/* T2 to T4. */
+static void signals_must_fence(struct xsc_event *e)
+{
+    __atomic_fetch_add(&e->seq, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_or(&e->waiters, XSC_EVENT_FENCED, __ATOMIC_SEQ_CST);
+    xsc_wake_classes(&e->seq, FIRST_BIT, SECOND_BIT, UINT32_MAX, true, false);
+}
+
 /* P6 and P7. True where the caller is to look at its condition. */
 static bool sleep_on_event(void *arg, uint64_t deadline_ns)
 {
     const struct sleeper *s = arg;
-    const bool unreached = xsc_barrier_refused(s->shared); /* some writer may be */
-    const uint64_t until_ns = xsc_next_look(deadline_ns, unreached   ? XSC_LOOK_REFUSED_NS
-                                                         : s->shared ? XSC_LOOK_SHARED_NS
-                                                                     : XSC_FOREVER);
+    const bool in_doubt = unreached(
+        s, __atomic_fetch_or(&s->event->waiters, XSC_EVENT_PARKED, __ATOMIC_SEQ_CST));
+    const uint64_t until_ns = xsc_next_look(deadline_ns, look_every_ns(s, in_doubt));
 
-    __atomic_fetch_or(&s->event->waiters, XSC_EVENT_PARKED, __ATOMIC_SEQ_CST);
     xsc_fence();
     bool second = false, over = false, moved = moved_on(s);
 
@@ -169,7 +209,13 @@ static bool sleep_on_event(void *arg, uint64_t deadline_ns)
             second = pass_signal_on(s);
         }
     }
-    return moved || until_ns < deadline_ns;
+    if (moved || until_ns == deadline_ns) {
+        return moved;
+    }
+    if (in_doubt && !s->shared) {
+        signals_must_fence(s->event);
+    }
+    return true;
 }
 
 static int wait_for(struct xsc_event *e, uint32_t key, uint64_t timeout_ns, bool shared)
@@ -230,13 +276,8 @@ static struct xsc_event_wake advance(struct xsc_event *e, uint32_t count, bool s
 
 struct xsc_event_wake xsc_event_signal_begin_slow(struct xsc_event *event, uint32_t count)
 {
-    const uint32_t now = xsc_fence_load(&event->waiters); /* W3 */
-
-    if (now >= XSC_EVENT_WAITER) {
+    if (xsc_fence_load(&event->waiters) >= XSC_EVENT_WAITER) { /* W3 */
         return advance(event, count, false);
-    }
-    if (!(now & XSC_EVENT_QUIET) && xsc_park_in_force() == XSC_PARK_ASYMMETRIC) {
-        __atomic_fetch_or(&event->waiters, XSC_EVENT_QUIET, __ATOMIC_RELEASE);
     }
     return (struct xsc_event_wake){NULL, 0, 0};
 }

@@ -7,9 +7,9 @@
  * waits watches and then parks, for the word.
  *
  *     owner, nobody parked                 waiter
- *     U1  xsc_parked[b] is QUIET           L1  not HELD, not RESERVED: take it (atomic)
+ *     U1  xsc_parked[b] is 0               L1  not HELD, not RESERVED: take it (atomic)
  *     U2  store HELD = 0                   L2  else PARKED on, if it is off (atomic)
- *     U3  xsc_parked[b] is QUIET: done     L3  park until the word's bits are not those of L2
+ *     U3  xsc_parked[b] is 0: done         L3  park until the word's bits are not those of L2
  *         else wake one (by address)       L4  back to L1
  *
  *     owner, somebody perhaps parked

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Leaving the CPU, and being brought back by the writer. The public side is xsc/park.h.
+ * Leaving the CPU, and being woken by the writer. The public side is xsc/park.h.
  *
- * WHO STORES WHAT, WHO READS WHAT
+ * WHAT EACH SIDE STORES AND READS
  *
  *     writer (any thread)                        waiter
  *     W1  store word                             P1  c = xsc_parked[b] += 2        (atomic)
- *     --  compiler barrier                       P2  c quiet:  membarrier()
- *     W2  n = xsc_parked[b]    (relaxed)             c not:    seq_cst fence
- *         n == QUIET: done                       P3  load word (acquire); changed: P6
+ *     --  compiler barrier                       P2  c without FENCED:  membarrier()
+ *     W2  n = xsc_parked[b]    (relaxed)             c with FENCED:     seq_cst fence
+ *         n is 0: done                           P3  load word (acquire); changed: P6
  *     W3  seq_cst fence                          P4  futex_wait(word, value of P3)
  *         n = xsc_parked[b]; n < 2: done         P5  back to P3
  *     W4  futex_wake(word)                       P6  xsc_parked[b] -= 2
@@ -19,60 +19,104 @@
  * sleepers (W1 is visible to the kernel by then: futex_wake begins with a full barrier). So
  * what is to be shown is: P3 and P4's comparison see W1, or W2 (or W3) sees P1.
  *
- * ASYMMETRIC: P1 found QUIET, so P2 is membarrier(). This is the store-buffer litmus
+ * A WRITER THAT DOES NOT FENCE: P1 found no FENCED, so P2 is membarrier(). This is the store-buffer
+ * litmus
  *
  *     W1 store word     P1 store counter
  *     W2 load counter   P3 load word             forbidden: W2 misses P1 and P3 misses W1
  *
- * with a barrier of its own only on the right. membarrier() puts a full barrier B into the
- * writer's program: somewhere in it, at some moment between P1 and P3 (a thread that is not
+ * with an explicit barrier only on the right. membarrier() acts as a full barrier B at some point
+ * in the writer's instruction stream, at some moment between P1 and P3 (a thread that is not
  * running has been through one when it left its CPU). B is ordered after P1 and before P3 by the
  * kernel. The interleavings:
  *
  *     B W1 W2    W2 is after B, which is after P1: W2 sees P1. The writer wakes.
- *     W1 B W2    both: W2 sees P1, and P3 sees W1. It does not sleep, or is woken as well.
- *     W1 W2 B    W1 is before B, which is before P3: P3 sees W1. It does not sleep.
+ *     W1 B W2    both: W2 sees P1, and P3 sees W1. The waiter does not sleep, or is woken as well.
+ *     W1 W2 B    W1 is before B, which is before P3: P3 sees W1. The waiter does not sleep.
  *     W1 W2, and the thread exits, or B falls into another store's W1 W2: as the line above.
  *
- * Without B, W2 could be done while W1 sits in the writer's store buffer: the fourth outcome of
- * the litmus, both missed. B forbids just that; W needs no fence of its own for it, on any
- * architecture, because B orders everything before it against everything after.
+ * Without B, the CPU could execute W2 while W1 is in the writer's store buffer: the fourth outcome
+ * of the litmus, both missed. B forbids just that; the writer needs no fence of its own for it, on
+ * any architecture, because B orders everything before it against everything after.
  *
- * SEQ_CST: P1 did not find QUIET, so P2 is a fence. Let W2 read the value n.
+ * Nothing in this depends on what the process was doing when the writer executed W1 and W2: B need
+ * only reach the writer's thread, and the waiter registers for that before P1. So a process starts
+ * this way, all zeroes, and its writers need no fence before there is a waiter.
+ *
+ * A WRITER THAT FENCES: P1 found FENCED, so P2 is a fence. Let W2 read the value n.
  *
  *     n is from P1 or later in the counter's order: it includes our 2 until P6. The writer wakes.
- *     n is older than P1: then n had no QUIET, because QUIET once set is never taken away and P1
- *     did not find it. So the writer goes on to W3, and the litmus has a fence on either side.
+ *     n is older than P1, and not 0: the writer executes W3, and the litmus has a fence on both
+ *     sides.
+ *     n is older than P1, and 0: the writer does not fence, and n is from before FENCED was set. P3
+ *     sees that writer's W1 only if the thread that set FENCED has made sure of it: by time (next)
+ *     or by membarrier() (RELIEF).
  *
- * FROM ONE TO THE OTHER. A process starts SEQ_CST (all zeroes) and may set QUIET, bucket by
- * bucket, at any moment after it has registered for membarrier(), while others park and unpark.
- * Nothing more is needed: P1 is an atomic operation on the very word that carries QUIET, so
- * it knows which of the two arguments holds for every n that a writer can have missed it with.
- * (A flag beside the counter could not do that.)
+ * P1 is an atomic operation on the very word that carries FENCED, so it knows which of the
+ * arguments holds for every n that a writer can have missed it with. (A flag beside the counter
+ * could not tell.)
+ *
+ * WITHOUT MEMBARRIER: the kernel lacks it or refuses it, now or later (a seccomp filter set after
+ * the first park), or SEQ_CST was selected. P1 found no FENCED, and P2 can't reach the writers: it
+ * is a fence, and the waiter goes on like this:
+ *
+ *     T1  P3 and P4, but it sleeps until XSC_SETTLE_NS after P1 at most
+ *     T2  P3 once more; changed: P6
+ *     T3  FENCED on in xsc_parked[b] (atomic)
+ *     T4  P3 to P5 without limit
+ *
+ * The argument needs a bound that no standard gives (C11: "a reasonable amount of time"): when a
+ * load has been satisfied, the stores before it in the program become visible to other CPUs within
+ * XSC_SETTLE_NS, 10 ms. What can lie between the two is a CPU's reorder window and store buffer,
+ * some microseconds; a thread that loses its CPU in between has been through a full barrier.
+ *
+ * The waiter S that executes T1 to T4. If W2 reads P1 or later, n is not 0 until S's P6: the writer
+ * executes W3 and wakes. If W2 misses P1, it was satisfied before P1 was visible, W1 is visible
+ * XSC_SETTLE_NS later, and T2 sees it. Until then S may be late: by 10 ms, not more.
+ *
+ * A waiter Q whose P1 finds FENCED, as T3 of S left it, however soon after. A W2 that misses Q's P1
+ * reads
+ *
+ *     what T3 left, or later: it has FENCED, because nothing takes FENCED off in a process that
+ *     never had a membarrier. The writer fences, Q fences.
+ *     from P1 of S up to T3: n includes the 2 of S, which stays counted from P1 to T4. The writer
+ *     fences, Q fences.
+ *     older than P1 of S: the load was satisfied XSC_SETTLE_NS before T3 or earlier. W1 is visible
+ *     by T3, T3 is before Q's P1, and Q's P3 sees W1.
+ *
+ * So Q may rely on FENCED from the moment at which it is set, whatever a writer that loaded 0
+ * earlier is doing. That S stays counted is what this rests on: T3 after P6, or before T2, would
+ * not do.
+ *
+ * A waiter that comes between P1 of S and T3 finds no FENCED and executes T1 to T4 itself. A
+ * park shorter than XSC_SETTLE_NS leaves no FENCED behind, and costs no look; the first longer one
+ * of a bucket costs one look; after that the bucket's writers fence, for the process's life.
+ *
+ * Where membarrier() is refused only later, a T3 may set FENCED in a process in which RELIEF takes
+ * it off. There P1 relies on FENCED only with fenced[b] (see RELIEF), which T3 does not set: such
+ * waiters try membarrier() and, refused, execute T1 to T4 each time. T3 is then for the sake of
+ * time: with fences on both sides, T2 practically never finds what T1 slept through.
  *
  * RELIEF. membarrier() interrupts the other CPUs: in a VM that can cost the waiter more than
- * sleeping does. So a bucket in which waiters park often goes back to fences, and when its
- * writers have fenced for nothing as long as a membarrier takes, forth again:
+ * sleeping does. So a bucket in which waiters park often goes to fences, and when its writers have
+ * fenced without a waiter for as long as a membarrier takes, back again:
  *
- *     waiter                                     writer, W3 having found nobody parked
- *     P1  found QUIET                            R3  fenced[b]: 1 -> 0 (compare-and-swap)
- *     R1  take QUIET off xsc_parked[b] (atomic)  R4  set QUIET in xsc_parked[b] (atomic)
+ *     waiter                                     writer, W3 having found no waiter
+ *     P1  found no FENCED                        R3  fenced[b]: 1 -> 0 (compare-and-swap)
+ *     R1  FENCED on in xsc_parked[b] (atomic)    R4  FENCED off in xsc_parked[b] (atomic)
  *     P2  membarrier()
- *     R2  fenced[b] = 1, if R1 was what took QUIET off
+ *     R2  fenced[b] = 1, if R1 found it off
  *
- * and a waiter whose P1 finds no QUIET does with a fence only if it then reads fenced[b] = 1,
- * else it calls membarrier() all the same. Why that fence is enough: the membarrier of R2's
- * thread lies after R1. A writer whose W2 was done before it has its W1 before it too, so our P3,
- * after reading R2 with acquire, sees W1. A W2 done after it does not read an n from before R1;
- * an n from after R1 without QUIET sends it to W3, where the litmus has two fences; and an n with
- * a QUIET from a later R4 comes, if that R4 is later than our P1, with our 2. If R4 is earlier than
- * P1, then P1 finds QUIET, or an R1 between them has taken it off, and then fenced[b] = 1 can be
- * only from that R1's own R2, because R3 took the earlier one back before R4. That is why
- * nobody but R1's thread may do R2, and why R3 comes before R4. models/park.pml has all of it.
- *
- * MEMBARRIER REFUSED AFTER ALL (a seccomp filter set after the first park): P1 found QUIET, P2
- * fails. Then the writer may have missed us. We sleep for a millisecond at a time: W1 gets
- * visible in far less.
+ * and a waiter whose P1 finds FENCED needs only a fence if it then reads fenced[b] = 1, else it
+ * calls membarrier() all the same. Why that fence is enough: the membarrier of R2's thread lies
+ * after R1. If a writer executed W2 before it, W1 was before it too, so our P3, after reading R2
+ * with acquire, sees W1. A W2 after it does not read an n from before R1; an n from after R1 with
+ * FENCED sends the writer to W3, where the litmus has two fences; and an n without FENCED is from a
+ * later R4, and if that R4 is later than our P1, n includes our 2. If that R4 is earlier than P1,
+ * then P1 finds no FENCED, or an R1 (or T3) between them has set it, and then fenced[b] = 1 can be
+ * only from that R1's own R2, because R3 took the earlier one back before R4. That is why only the
+ * thread whose R1 set FENCED may execute R2, and why R3 comes before R4. models/park.pml has all of
+ * it.
  *
  * THE WORD AND THE FUTEX
  *
@@ -168,13 +212,13 @@ extern inline uint32_t xsc_park_bucket(const volatile void *word);
 extern inline void xsc_unpark_one(const volatile void *word);
 extern inline void xsc_unpark_all(const volatile void *word);
 
-/* One waiter in xsc_parked[]; bit 0 is XSC_PARK_QUIET. */
+/* One waiter in xsc_parked[]; bit 0 is XSC_PARK_FENCED. */
 #define PARKED_ONE 2u
 
 #define OFTEN 4        /* parks by membarrier before a bucket goes to fences */
-#define FENCE_NS 8u    /* about what a fence costs a writer that need not have made it */
+#define FENCE_NS 8u    /* about what a fence costs a writer */
 #define CHEAP_NS 1000u /* a membarrier that costs less is not worth it */
-#define SAMPLED 16u    /* one in so many of a thread's fences for nothing is counted */
+#define SAMPLED 16u    /* one in so many of a thread's fences that found no waiter is counted */
 
 /* ------------------------------------------------------------------- for both ---- */
 
@@ -377,11 +421,11 @@ static bool sleep_until_met(const struct parking *p, uint64_t deadline_ns, uint6
 /* Beside xsc_parked[]. Apart from `fenced` these are figures: relaxed, and near enough. */
 static struct {
     uint32_t fenced; /* see RELIEF above */
-    uint32_t parks;  /* by membarrier, since the bucket has had QUIET */
-    uint32_t idle;   /* fences by writers for nobody, since the last park */
+    uint32_t parks;  /* by membarrier, since FENCED was taken off */
+    uint32_t idle;   /* fences by writers that found no waiter, since the last park */
 } relief[XSC_PARK_BUCKETS];
 
-/* Whether this park, which found QUIET, is to be the last that needs a membarrier. */
+/* Whether this park, which found no FENCED, is to be the last that needs a membarrier. */
 static bool parks_often(uint32_t b)
 {
     const uint32_t parks = __atomic_add_fetch(&relief[b].parks, 1, __ATOMIC_RELAXED);
@@ -389,31 +433,42 @@ static bool parks_often(uint32_t b)
     return parks >= OFTEN && xsc_barrier_ns() > CHEAP_NS;
 }
 
-/* P2, and R1 and R2. False: refused, a writer may have missed us. */
+/* R1 and T3. True: it was off. */
+static bool ask_for_fences(uint32_t b)
+{
+    return !(__atomic_fetch_or(&xsc_parked[b], XSC_PARK_FENCED, __ATOMIC_SEQ_CST) &
+             XSC_PARK_FENCED);
+}
+
+/* P2, and R1 and R2. False: a writer may miss us, and we its store (WITHOUT MEMBARRIER). */
 static bool reach_writers(uint32_t b, uint32_t before)
 {
-    bool took_quiet = false;
+    const bool asymmetric = xsc_park_in_force() == XSC_PARK_ASYMMETRIC;
+    bool was_first = false;
 
     __atomic_store_n(&relief[b].idle, 0, __ATOMIC_RELAXED);
-    if (!(before & XSC_PARK_QUIET)) {
+    if (before & XSC_PARK_FENCED) {
         xsc_fence();
-        return xsc_park_in_force() != XSC_PARK_ASYMMETRIC ||
-               __atomic_load_n(&relief[b].fenced, __ATOMIC_ACQUIRE) || xsc_barrier_heavy(false);
+        return !asymmetric || __atomic_load_n(&relief[b].fenced, __ATOMIC_ACQUIRE) ||
+               xsc_barrier_heavy(false);
+    }
+    if (!asymmetric) {
+        xsc_fence();
+        return false;
     }
     if (parks_often(b)) {
-        took_quiet = __atomic_fetch_and(&xsc_parked[b], ~XSC_PARK_QUIET, __ATOMIC_SEQ_CST) &
-                     XSC_PARK_QUIET;
+        was_first = ask_for_fences(b);
     }
     if (!xsc_barrier_heavy(false)) {
         return false;
     }
-    if (took_quiet) {
+    if (was_first) {
         __atomic_store_n(&relief[b].fenced, 1, __ATOMIC_RELEASE);
     }
     return true;
 }
 
-/* A writer has fenced, and nobody is parked: R3 and R4, when that has cost enough. */
+/* A writer has fenced and found no waiter: R3 and R4, when that has cost enough. */
 static _Thread_local uint32_t fences;
 
 void xsc_park_fenced(uint32_t b)
@@ -431,17 +486,29 @@ void xsc_park_fenced(uint32_t b)
     if (__atomic_compare_exchange_n(&relief[b].fenced, &fenced, 0, false, __ATOMIC_SEQ_CST,
                                     __ATOMIC_RELAXED)) {
         __atomic_store_n(&relief[b].parks, 0, __ATOMIC_RELAXED);
-        __atomic_fetch_or(&xsc_parked[b], XSC_PARK_QUIET, __ATOMIC_SEQ_CST);
+        __atomic_fetch_and(&xsc_parked[b], ~XSC_PARK_FENCED, __ATOMIC_SEQ_CST);
     }
 }
 
 /* ------------------------------------------------------------------------- parking ---- */
 
+/* T1 to T4, by a waiter that is counted. */
+static bool sleep_unreached(const struct parking *p, uint32_t b, uint64_t deadline_ns)
+{
+    const uint64_t settled_ns = xsc_next_look(deadline_ns, XSC_SETTLE_NS);
+    const bool met = sleep_until_met(p, settled_ns, XSC_FOREVER);
+
+    if (met || settled_ns == deadline_ns) {
+        return met;
+    }
+    ask_for_fences(b);
+    return sleep_until_met(p, deadline_ns, XSC_FOREVER);
+}
+
 static bool park_private(void *arg, uint64_t deadline_ns)
 {
     const struct parking *p = arg;
     const uint32_t b = xsc_park_bucket(p->watch->word);
-    uint64_t every_ns = XSC_FOREVER;
 
     if (p->parks) {
         __atomic_store_n(p->parks, *p->parks + 1, __ATOMIC_RELAXED);
@@ -452,10 +519,8 @@ static bool park_private(void *arg, uint64_t deadline_ns)
     }
     const uint32_t before = __atomic_fetch_add(&xsc_parked[b], PARKED_ONE, __ATOMIC_SEQ_CST);
 
-    if (!reach_writers(b, before)) {
-        every_ns = XSC_LOOK_REFUSED_NS;
-    }
-    const bool met = sleep_until_met(p, deadline_ns, every_ns);
+    const bool met = reach_writers(b, before) ? sleep_until_met(p, deadline_ns, XSC_FOREVER)
+                                              : sleep_unreached(p, b, deadline_ns);
 
     __atomic_fetch_sub(&xsc_parked[b], PARKED_ONE, __ATOMIC_RELEASE);
     if (p->watch->size == 8) {
@@ -541,8 +606,7 @@ void xsc_unpark_slow(const volatile void *word, uint32_t count)
 bool xsc_unpark_told(const volatile void *word)
 {
     __asm__ __volatile__("" ::: "memory"); /* as inline: the store stays before the load */
-    return __atomic_load_n(&xsc_parked[xsc_park_bucket(word)], __ATOMIC_RELAXED) !=
-               XSC_PARK_QUIET &&
+    return __atomic_load_n(&xsc_parked[xsc_park_bucket(word)], __ATOMIC_RELAXED) != 0 &&
            unpark(word, UINT32_MAX);
 }
 

@@ -53,10 +53,11 @@ int xsc_park_no_pass(const struct xsc_watch *watch, uint64_t timeout_ns);
 /* xsc_unpark_all(), which tells whether it entered the kernel. */
 bool xsc_unpark_told(const volatile void *word);
 
-/* A writer has fenced for that bucket, and nobody was parked. */
+/* A writer has fenced for that bucket, and no waiter was counted. */
 void xsc_park_fenced(uint32_t b);
 
 #define XSC_LOOK_SHARED_NS 1000000000u /* a waker in another process may be killed */
 #define XSC_LOOK_REFUSED_NS 1000000u   /* no barrier: a writer may have missed us */
+#define XSC_SETTLE_NS 10000000u        /* the same, once: see WITHOUT MEMBARRIER in user/park.c */
 
 #endif /* XSC_USER_PARK_H */

@@ -30,12 +30,12 @@
  * sleeps again. So do cells that share a bucket of xsc_parked[].
  *
  * WAKING WITH DESCRIPTORS, OR A RING, whose own wait and wake are P4 and W4's then. `awake` takes the
- * place of xsc_parked[]: QUIET as there, ASLEEP for the one that may sleep.
+ * place of xsc_parked[]: FENCED as there, ASLEEP for the one that may sleep.
  *
  *     sender                                         shard
  *     S4  seq = t + 1                                P1  awake |= ASLEEP (atomic)
- *     --  compiler barrier                           P2  P1 found QUIET: membarrier(), else fence
- *     W2  awake is QUIET: done                       P3  seq of cell h is not h: P5
+ *     --  compiler barrier                           P2  P1 found FENCED: fence, else membarrier()
+ *     W2  awake is 0: done                           P3  seq of cell h is not h: P5
  *     W3  fence; no ASLEEP in awake: done            P4  epoll_wait
  *     W4  awake: ASLEEP off (atomic); was on: ring   P5  awake: ASLEEP off
  *
@@ -44,8 +44,10 @@
  * comes after another's W4: the ring of that one is made or about to be, it ends P4, now or, because
  * an edge is kept, when P4 comes to it; then the shard looks (R1), and goes through P1 to P3 again
  * before it sleeps: its W2 was earlier than that P1, so that P3 sees its S4. A ring for a shard that
- * has left by P5 ends its next P4 for nothing. Membarrier refused after all: it sleeps for a
- * millisecond at a time.
+ * has left by P5 ends its next P4 for nothing. Without membarrier P4 lasts XSC_SETTLE_NS at most, and
+ * where it did, with ASLEEP on throughout, P5 sets FENCED in the same atomic operation: WITHOUT
+ * MEMBARRIER in user/park.c. Only the shard sets ASLEEP, so if P5 finds it on, no sender has taken
+ * it off since P1.
  *
  * THE END. It is position T, where the tail was when OPEN was taken off it: no position from T on is
  * ever given out, and the positions before T are, each to a sender that will do S4. So the shard has
@@ -82,7 +84,7 @@
 #define OPEN (1ull << 63)
 #define MARK (1u << 31)
 
-#define QUIET 1u
+#define FENCED 1u
 #define ASLEEP 2u
 
 #define LOOK_EVERY 256u /* messages, with descriptors attached */
@@ -257,22 +259,12 @@ int xsc_shard_destroy(struct xsc_shard *shard)
 static bool ring(struct xsc_shard *s)
 {
     __asm__ __volatile__("" ::: "memory");
-    if (__atomic_load_n(&s->awake, __ATOMIC_RELAXED) == QUIET) {
+    if (!__atomic_load_n(&s->awake, __ATOMIC_RELAXED) || !(xsc_fence_load(&s->awake) & ASLEEP) ||
+        !(__atomic_fetch_and(&s->awake, ~ASLEEP, __ATOMIC_SEQ_CST) & ASLEEP)) {
         return false;
     }
-    const uint32_t now = xsc_fence_load(&s->awake);
-
-    if (now & ASLEEP) {
-        if (!(__atomic_fetch_and(&s->awake, ~ASLEEP, __ATOMIC_SEQ_CST) & ASLEEP)) {
-            return false;
-        }
-        s->ring.wake(s->ring.arg);
-        return true;
-    }
-    if (!(now & QUIET) && xsc_park_in_force() == XSC_PARK_ASYMMETRIC) {
-        __atomic_fetch_or(&s->awake, QUIET, __ATOMIC_RELEASE);
-    }
-    return false;
+    s->ring.wake(s->ring.arg);
+    return true;
 }
 
 static void wake(struct xsc_shard *s, const struct cell *cell)
@@ -423,26 +415,42 @@ static bool look(struct xsc_shard *s, int *fd)
     return *fd >= 0;
 }
 
+/* P2. False: a sender may miss that we sleep, and we its message. */
+static bool reach_senders(uint32_t before)
+{
+    if (!(before & FENCED) && xsc_park_in_force() == XSC_PARK_ASYMMETRIC) {
+        return xsc_barrier_heavy(false);
+    }
+    xsc_fence();
+    return before & FENCED;
+}
+
+/* P5. settled: a P4 that was to end at settled_ns has lasted until then. */
+static void get_up(struct xsc_shard *s, bool settled)
+{
+    uint32_t asleep = ASLEEP;
+
+    if (!settled || !__atomic_compare_exchange_n(&s->awake, &asleep, FENCED, false,
+                                                 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        __atomic_fetch_and(&s->awake, ~ASLEEP, __ATOMIC_RELEASE);
+    }
+}
+
 /* P1 to P5. */
 static bool sleep_at_bell(struct xsc_shard *s, const struct xsc_watch *watch, uint64_t deadline_ns,
                           int *fd)
 {
-    bool reached = true;
-
     s->unlooked = 0;
     xsc_barrier_decide(XSC_PARK_AUTO);
-    if (__atomic_fetch_or(&s->awake, ASLEEP, __ATOMIC_SEQ_CST) & QUIET) {
-        reached = xsc_barrier_heavy(false);
-    } else {
-        xsc_fence();
-    }
+    const bool reached = reach_senders(__atomic_fetch_or(&s->awake, ASLEEP, __ATOMIC_SEQ_CST));
+    const uint64_t settled_ns = reached ? XSC_FOREVER : xsc_next_look(XSC_FOREVER, XSC_SETTLE_NS);
+
     count(&s->parks); /* who sees that sees ASLEEP */
     *fd = -1;
     if (!xsc_watch_met(watch)) {
-        *fd = s->ring.wait(s->ring.arg,
-                           xsc_next_look(deadline_ns, reached ? XSC_FOREVER : XSC_LOOK_REFUSED_NS));
+        *fd = s->ring.wait(s->ring.arg, settled_ns < deadline_ns ? settled_ns : deadline_ns);
     }
-    __atomic_fetch_and(&s->awake, ~ASLEEP, __ATOMIC_RELEASE);
+    get_up(s, !reached && xsc_port_now_ns() >= settled_ns);
     return *fd >= 0;
 }
 

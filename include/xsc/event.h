@@ -18,10 +18,10 @@
  *     }
  *
  * The condition is looked at between prepare and wait, and the writer signals after it has
- * made the condition true. Then no wake-up is lost: see user/event.c for why. With nobody
- * between prepare and the end of wait, signal and broadcast cost one load and a branch; with
- * somebody there who still watches, one atomic addition; a system call only for someone who
- * has left the CPU.
+ * made the condition true. Then no wake-up is lost: see user/event.c for why. With no thread
+ * between prepare and the end of wait, signal and broadcast cost one load and a branch, from an
+ * event's first signal on; with a thread there that still watches, a fence and one atomic addition;
+ * a system call only for a thread that has left the CPU.
  *
  * WHAT IS PROMISED
  *
@@ -36,7 +36,7 @@
  *   prepared after the signal is passed on.
  * - Which of the threads a signal ends is not said. Where they wait for conditions unlike each other,
  *   broadcast: a signal for one condition may end the wait of a thread that waits for another.
- * - 2^32 signals that find a waiter, between that waiter's prepare and wait, are taken for none.
+ * - ABA: exactly 2^32 signals between a waiter's prepare and wait go unnoticed.
  * - prepare is a full barrier, and acquires what came before the signals that it counts.
  * - Thread-safe. prepare, wait, cancel, signal, broadcast: safe in signal handlers, errno left
  *   alone, not cancellation points, no allocation.
@@ -66,7 +66,9 @@
  *
  * prepare costs the waiter a barrier on every CPU that runs a thread of its process
  * (membarrier(2), 0.2 to 8 us), or a fence where XSC_PARK=seqcst (see xsc/park.h). So look at
- * the structure a few times before preparing.
+ * the structure a few times before preparing. Where there is no membarrier, waits of an event
+ * return after 10 ms, for the caller to look, until one has lasted that long: from then on that
+ * event's signals fence, some 10 ns.
  *
  * SHARED FORMS
  *
@@ -88,7 +90,7 @@
 extern "C" {
 #endif
 
-/* All zeroes is an event nobody waits for. 8 bytes; neither copied nor moved while in use. */
+/* All zeroes: no thread waits for it. 8 bytes; neither copied nor moved while in use. */
 struct xsc_event {
     uint32_t seq;     /* moves on with every signal that finds a waiter; the futex */
     uint32_t waiters; /* XSC_EVENT_* below */
@@ -151,11 +153,11 @@ XSC_API int xsc_event_join_shared(void);
 /* ---------------------------------------------------------------- the inline part ---- */
 
 /*
- * waiters: bit 0 as in xsc_parked[]: whoever prepares from now on uses membarrier. Bit 1:
- * a waiter may have left the CPU. Bit 2: a sleeper may have passed a wake on. Above: how many are
+ * waiters: bit 0 as in xsc_parked[]: writers have to fence and look again. Bit 1: a waiter
+ * may have left the CPU. Bit 2: a sleeper may have passed a wake on. Above: how many threads are
  * between prepare and the end of wait.
  */
-#define XSC_EVENT_QUIET 1u
+#define XSC_EVENT_FENCED 1u
 #define XSC_EVENT_PARKED 2u
 #define XSC_EVENT_SECOND 4u
 #define XSC_EVENT_WAITER 8u
@@ -172,22 +174,13 @@ XSC_API struct xsc_event_wake xsc_event_signal_begin_shared_slow(struct xsc_even
                                                                  uint32_t count);
 XSC_API void xsc_event_signal_end_slow(struct xsc_event_wake wake);
 
-/* W2: whether the slow part is needed. The compiler keeps the caller's stores before the load. */
-static inline __attribute__((always_inline)) bool xsc_event_calls_(const struct xsc_event *event)
-{
-    __asm__ __volatile__("" ::: "memory");
-    return __builtin_expect(__atomic_load_n(&event->waiters, __ATOMIC_RELAXED) != XSC_EVENT_QUIET,
-                            0);
-}
-
-static inline __attribute__((always_inline)) bool
-xsc_event_calls_shared_(const struct xsc_event *event)
-{
-    __asm__ __volatile__("" ::: "memory");
-    return __builtin_expect(!__atomic_load_n(&xsc_event_joined, __ATOMIC_ACQUIRE) ||
-                                __atomic_load_n(&event->waiters, __ATOMIC_RELAXED),
-                            0);
-}
+/* W2: whether the slow part is needed. */
+#define XSC_EVENT_CALLS_(event)                                                                    \
+    __builtin_expect(__atomic_load_n(&(event)->waiters, __ATOMIC_RELAXED) != 0, 0)
+#define XSC_EVENT_CALLS_shared_(event)                                                             \
+    __builtin_expect(!__atomic_load_n(&xsc_event_joined, __ATOMIC_ACQUIRE) ||                      \
+                         __atomic_load_n(&(event)->waiters, __ATOMIC_RELAXED),                     \
+                     0)
 
 XSC_INLINE void xsc_event_signal_end(struct xsc_event_wake wake)
 {
@@ -204,6 +197,7 @@ XSC_INLINE bool xsc_event_has_waiters(const struct xsc_event *event)
 #define XSC_DEFINE_SIGNAL_(name, form, calls, count)                                               \
     XSC_INLINE void xsc_event_##name##form(struct xsc_event *event)                                \
     {                                                                                              \
+        __asm__ __volatile__("" ::: "memory");                                                     \
         if (calls(event)) {                                                                        \
             xsc_event_signal##form##_slow(event, count);                                           \
         }                                                                                          \
@@ -212,13 +206,14 @@ XSC_INLINE bool xsc_event_has_waiters(const struct xsc_event *event)
     {                                                                                              \
         struct xsc_event_wake none = {0, 0, 0};                                                    \
                                                                                                    \
+        __asm__ __volatile__("" ::: "memory");                                                     \
         return calls(event) ? xsc_event_signal_begin##form##_slow(event, count) : none;            \
     }
 
-XSC_DEFINE_SIGNAL_(signal, , xsc_event_calls_, 1)
-XSC_DEFINE_SIGNAL_(broadcast, , xsc_event_calls_, UINT32_MAX)
-XSC_DEFINE_SIGNAL_(signal, _shared, xsc_event_calls_shared_, 1)
-XSC_DEFINE_SIGNAL_(broadcast, _shared, xsc_event_calls_shared_, UINT32_MAX)
+XSC_DEFINE_SIGNAL_(signal, , XSC_EVENT_CALLS_, 1)
+XSC_DEFINE_SIGNAL_(broadcast, , XSC_EVENT_CALLS_, UINT32_MAX)
+XSC_DEFINE_SIGNAL_(signal, _shared, XSC_EVENT_CALLS_shared_, 1)
+XSC_DEFINE_SIGNAL_(broadcast, _shared, XSC_EVENT_CALLS_shared_, UINT32_MAX)
 #undef XSC_DEFINE_SIGNAL_
 
 #ifdef __cplusplus

@@ -297,11 +297,12 @@ XSC_INLINE int xsc_mutex_lock_for(struct xsc_mutex *m, uint64_t timeout_ns)
 }
 
 /*
- * Nobody parked: the store, and then the same question again, because somebody may have parked
- * between the first and the store. After the store only the lock's address is used. Somebody
- * parked: one atomic operation, which finds out whether one is to be woken. Neither (0): the same,
- * and the library, which may want to know. The argument is in user/mutex.c. ThreadSanitizer takes a
- * store to a part of a word for one to another object: for it, the whole word.
+ * No waiter is counted (0): the store, and then the same question again, because a waiter may have
+ * parked between the first load and the store. After the store only the lock's address is used. A
+ * waiter is counted: one atomic operation, which finds out whether it is to be woken. Only
+ * XSC_PARK_FENCED: the same, and the library counts the fence. The argument is in user/mutex.c.
+ * ThreadSanitizer takes a store to a part of a word for one to another object: for it, the whole
+ * word.
  */
 XSC_INLINE void xsc_mutex_unlock(struct xsc_mutex *m)
 {
@@ -309,8 +310,8 @@ XSC_INLINE void xsc_mutex_unlock(struct xsc_mutex *m)
     const uint32_t n = __atomic_load_n(parked, __ATOMIC_RELAXED);
     uint32_t was = XSC_MUTEX_HELD;
 
-    if (__builtin_expect(n != XSC_PARK_QUIET, 0)) {
-        if (n &&
+    if (__builtin_expect(n != 0, 0)) {
+        if (n != XSC_PARK_FENCED &&
             __atomic_compare_exchange_n(&m->word, &was, 0, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
             XSC_UNLOCK_SEND_EVENT_();
         } else {
@@ -324,7 +325,7 @@ XSC_INLINE void xsc_mutex_unlock(struct xsc_mutex *m)
     __atomic_store_n((uint8_t *)&m->word + XSC_MUTEX_HELD_BYTE, 0, __ATOMIC_RELEASE);
 #endif
     __asm__ __volatile__("" ::: "memory");
-    if (__builtin_expect(__atomic_load_n(parked, __ATOMIC_RELAXED) != XSC_PARK_QUIET, 0)) {
+    if (__builtin_expect(__atomic_load_n(parked, __ATOMIC_RELAXED) != 0, 0)) {
         xsc_mutex_unlocked(m);
     }
     XSC_UNLOCK_SEND_EVENT_();

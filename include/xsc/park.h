@@ -10,8 +10,9 @@
  *     xsc_park_u32(&ring->tail, seen, XSC_FOREVER);      xsc_unpark_one(&ring->tail);
  *
  * As xsc_wait_u32() (xsc/wait.h), but a waiter that has watched for a while leaves the CPU,
- * and the writer says so after its store. While nobody is parked, that costs the writer one
- * load and a branch: no atomic read-modify-write, no fence, no system call.
+ * and the writer says so after its store. While no thread is parked, that costs the writer one
+ * load and a branch: no atomic read-modify-write, no fence, no system call. That holds from the
+ * process's first unpark on; nothing has to be set up for it.
  *
  * HOW IT WAITS
  *
@@ -19,28 +20,28 @@
  * 2. It watches as xsc_wait() does, for as long as earlier waits for this word have taught; or
  *    naps until just before the event is due, and watches then. A hand-over that is over while
  *    it watches makes no system call on either side.
- * 3. It announces itself in xsc_parked[], makes sure that every writer has either seen that
- *    or has had its store seen, looks once more, and sleeps in the kernel (futex).
+ * 3. It counts itself in xsc_parked[], makes sure that every writer either sees that count or
+ *    has its store seen, looks once more, and sleeps in the kernel (futex).
  *
  * WHY NO WAKE-UP IS LOST, IN SHORT
  *
  *     writer                               waiter
  *     W1 store the word                    P1 count itself in xsc_parked[]
  *     W2 load xsc_parked[]                 P2 full barrier on its own CPU AND on the writer's
- *     W3 not quiet: wake                   P3 load the word; unchanged: sleep
+ *     W3 not 0: wake                       P3 load the word; unchanged: sleep
  *
- * Lost would mean that W2 sees no waiter and P3 no store. A CPU may do W2 before W1 is
- * visible, and W has no fence. But P2 (membarrier(2)) puts a full barrier somewhere into the
- * writer's program, between P1 and P3 in time. Does it fall before W2, then W2 sees P1. Does
- * it fall after W2, then W1 is before it too, and P3 sees W1. The long form, with the
- * kernel's part, the variant with fences and the change between them, is in user/park.c; the
- * models that check it are in models/.
+ * A wake-up is lost if W2 misses P1 and P3 misses W1. The writer's CPU may execute W2 before W1 is
+ * visible, and the writer has no fence. But P2 (membarrier(2)) acts as a full barrier at some point
+ * in the writer's instruction stream, after P1 and before P3. If it executes before W2, W2 sees P1;
+ * if after W2, W1 is also before it, so P3 sees W1. The long form, with the kernel's part, the
+ * variant with fences and the changes between them, is in user/park.c; the models that check it are
+ * in models/.
  *
  * WHERE MEMBARRIER IS MISSING or refused (Linux before 4.14, seccomp), or where XSC_PARK=seqcst
- * is set in the environment, or before the first park has found out: unpark always takes its
- * slow path, which has a fence and looks again: some 10 ns, and still no system call. The
- * first load is the same, since "quiet" is a value that only a process with a working
- * membarrier ever stores.
+ * is set in the environment, writers have to fence. The first waiter that stays parked for 10 ms
+ * asks them to, for the words of its bucket: from then on unpark takes its slow path there, which
+ * has a fence and looks again: some 10 ns, and still no system call. Until then a waiter does not
+ * rely on the writers: it looks at the word for itself when it has been parked for 10 ms.
  *
  * WHAT IS PROMISED
  *
@@ -51,8 +52,8 @@
  *   whose writer died before its unpark is found then.
  * - xsc_unpark_one() after a store wakes at least one of those parked for that word, if there
  *   are any; xsc_unpark_all() wakes all of them. Waking more than one is allowed, and is what
- *   happens for 8-byte words: the kernel compares 4 bytes. It is a hint about who is to look:
- *   whoever looks and finds the word unchanged goes on waiting. So where waiters of one word
+ *   happens for 8-byte words: the kernel compares 4 bytes. It only asks a waiter to re-check; a
+ *   waiter that finds the word unchanged keeps waiting. So where waiters of one word
  *   wait with different `old` values, or for different sizes at one address, use
  *   xsc_unpark_all(): the one that is woken may not be the one that the store was for.
  * - unpark orders nothing but itself after the stores before it, which may be plain, relaxed or
@@ -89,7 +90,7 @@ extern "C" {
 
 /* --------------------------------------------------------------------------- waiting ---- */
 
-/* Waits, at last off the CPU, until *word != old. See "what is promised" above. */
+/* Waits, eventually blocking in the kernel, until *word != old. See "what is promised" above. */
 XSC_API XSC_INLINE int xsc_park_u8(const volatile uint8_t *word, uint8_t old, uint64_t timeout_ns);
 XSC_API XSC_INLINE int xsc_park_u16(const volatile uint16_t *word, uint16_t old,
                                     uint64_t timeout_ns);
@@ -156,42 +157,44 @@ XSC_API XSC_INLINE void xsc_unpark_all(const volatile void *word);
 XSC_API void xsc_unpark_one_shared(const volatile void *word);
 XSC_API void xsc_unpark_all_shared(const volatile void *word);
 
-/* ------------------------------------------------------------------------ who fences ---- */
+/* ----------------------------------------------------------------------- the barrier ---- */
 
-/* How a waiter and a writer that never fences are kept from missing each other. */
+/* How a waiter and a writer are kept from missing each other. */
 enum xsc_park_barrier {
     XSC_PARK_AUTO = 0,       /* to xsc_park_init(): XSC_PARK decides, else the best there is */
-    XSC_PARK_SEQ_CST = 1,    /* both fence: cheaper parks, unpark some 10 ns */
+    XSC_PARK_SEQ_CST = 1,    /* waiter and, once a waiter has parked for long, writer fence */
     XSC_PARK_ASYMMETRIC = 2, /* membarrier(2), by the waiter alone */
 };
 
 /*
- * Decides now. Not needed: the first waiter that leaves the CPU, or that prepares for an event,
- * does it. Then a process that has several threads already is registered with the
- * kernel, and that waiter is blind for some 10 ms, once; called before the first thread is
+ * Selects the barrier now. Optional: otherwise the first thread to park, or to prepare for an
+ * event, selects it. Then a process that has several threads already is registered with the
+ * kernel, and that thread is blind for some 10 ms, once; called before the first thread is
  * made, it takes a microsecond. In the environment, XSC_PARK=seqcst (ignored in set-user-ID
- * programs) asks for XSC_PARK_SEQ_CST. Returns
- *   0          what was asked for is in force;
- *   -ENOTSUP   no membarrier here: XSC_PARK_SEQ_CST is in force. Everything works;
- *   -EALREADY  decided earlier, and otherwise: a decision holds for the process's life;
+ * programs) asks for XSC_PARK_SEQ_CST. Writers need no call: unpark costs the same before and
+ * after. Returns
+ *   0          the barrier asked for is in use;
+ *   -ENOTSUP   no membarrier here: XSC_PARK_SEQ_CST is in use. Everything works;
+ *   -EALREADY  another one was selected earlier, and is kept for the process's life;
  *   -EINVAL    no such value.
  * Thread-safe, also in signal handlers.
  */
 XSC_API int xsc_park_init(enum xsc_park_barrier want);
 
-/* What is in force: XSC_PARK_AUTO where nothing has been decided yet. */
+/* The barrier in use: XSC_PARK_AUTO where none has been selected yet. */
 XSC_API enum xsc_park_barrier xsc_park_in_force(void);
 
 /* ---------------------------------------------------------------- the inline part ---- */
 
 /*
- * Who is parked. A word's bucket holds twice the number of those parked for the words of that
- * bucket, plus one once the process is known to have a working membarrier. So 1 means: nobody
- * is parked, and whoever parks from now on will bring my store to light. Everything else,
- * the initial 0 included, is for xsc_unpark_slow(). Part of the ABI; written by the library.
+ * Parked-waiter counts, one per bucket: twice the number of threads parked for the words of that
+ * bucket, plus XSC_PARK_FENCED where writers have to fence and look again. So 0, which is what a
+ * process starts with, means: no waiter is counted, and any waiter that comes makes sure to see a
+ * store made before this load. Everything else is for xsc_unpark_slow(). Part of the ABI; written
+ * by the library.
  */
 #define XSC_PARK_BUCKETS 1024u
-#define XSC_PARK_QUIET 1u
+#define XSC_PARK_FENCED 1u
 
 XSC_API extern uint32_t xsc_parked[XSC_PARK_BUCKETS];
 
@@ -201,7 +204,7 @@ XSC_API void xsc_unpark_slow(const volatile void *word, uint32_t count);
 /*
  * The bucket of a word: its address in words of 4 bytes, with the bits above a page folded in so
  * that the same field of page-aligned objects spreads too. Neighbours never collide. Words that
- * do cost the writer a wake for nobody, never a wake-up. A compiler hoists it out of loops.
+ * do cost the writer a futex call that wakes no thread, never a wake-up. A compiler hoists it out of loops.
  */
 XSC_API XSC_INLINE uint32_t xsc_park_bucket(const volatile void *word);
 
@@ -220,9 +223,8 @@ XSC_INLINE uint32_t xsc_park_bucket(const volatile void *word)
     XSC_INLINE void xsc_unpark_##name(const volatile void *word)                                   \
     {                                                                                              \
         __asm__ __volatile__("" ::: "memory");                                                     \
-        if (__builtin_expect(__atomic_load_n(&xsc_parked[xsc_park_bucket(word)],                   \
-                                             __ATOMIC_RELAXED) != XSC_PARK_QUIET,                  \
-                             0)) {                                                                 \
+        if (__builtin_expect(                                                                      \
+                __atomic_load_n(&xsc_parked[xsc_park_bucket(word)], __ATOMIC_RELAXED) != 0, 0)) {  \
             xsc_unpark_slow(word, count);                                                          \
         }                                                                                          \
     }

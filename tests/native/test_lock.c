@@ -141,7 +141,7 @@ static void all_free(const struct shared *s)
     CHECK(!xsc_queue_trylock(&t->queue, &node), "a free queue");
     xsc_queue_unlock(&t->queue, &node);
     for (uint32_t b = 0; b < XSC_PARK_BUCKETS; b++) {
-        CHECK(xsc_parked[b] <= XSC_PARK_QUIET, "bucket %u: %u left", b, xsc_parked[b]);
+        CHECK(xsc_parked[b] <= XSC_PARK_FENCED, "bucket %u: %u left", b, xsc_parked[b]);
     }
 }
 

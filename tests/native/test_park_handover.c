@@ -212,10 +212,10 @@ static void exchange(void *arg)
     CHECK(s.wakes > 0, "nobody was ever woken");
     CHECK(!s.timeouts, "%llu timeouts", (unsigned long long)s.timeouts);
     for (uint32_t b = 0; b < XSC_PARK_BUCKETS; b++) {
-        CHECK(xsc_parked[b] <= XSC_PARK_QUIET, "bucket %u: %u left", b, xsc_parked[b]);
+        CHECK(xsc_parked[b] <= XSC_PARK_FENCED, "bucket %u: %u left", b, xsc_parked[b]);
     }
     for (int i = 0; i < 2; i++) {
-        CHECK(x->line[i].event.waiters <= XSC_EVENT_QUIET, "%u left", x->line[i].event.waiters);
+        CHECK(x->line[i].event.waiters <= XSC_EVENT_FENCED, "%u left", x->line[i].event.waiters);
     }
 }
 

@@ -99,7 +99,7 @@ static void park_h(void)
     VALUE(XSC_PARK_SEQ_CST);
     VALUE(XSC_PARK_ASYMMETRIC);
     VALUE(XSC_PARK_BUCKETS);
-    VALUE(XSC_PARK_QUIET);
+    VALUE(XSC_PARK_FENCED);
     VALUE(sizeof(xsc_parked));
     STRUCT(xsc_site);
     FIELD(xsc_site, own);
@@ -108,7 +108,7 @@ static void park_h(void)
 
 static void event_h(void)
 {
-    VALUE(XSC_EVENT_QUIET);
+    VALUE(XSC_EVENT_FENCED);
     VALUE(XSC_EVENT_PARKED);
     VALUE(XSC_EVENT_WAITER);
     STRUCT(xsc_event);

@@ -10,7 +10,8 @@
  * MEMORY is x86's: a store goes into its thread's buffer, and comes out of it, first in, first out, as
  * late as can be or, which is one deviation, at any earlier moment. A read-modify-write, a fence and
  * a system call empty the buffer of their thread, membarrier() one after another those of all. A load
- * of what lies in the own buffer empties it, too, where a CPU could forward it.
+ * of what lies in the own buffer empties it, too, where a CPU could forward it. When time passes, which
+ * is when a sleep ends at its deadline, all stores made before come out: what XSC_SETTLE_NS is for.
  *
  * Include what must not be interleaved (statistics) before this, and the sources under test after it.
  */
@@ -52,7 +53,8 @@ struct il_thread {
 
 /* What the fake OS leaves out, to see that it is missed. */
 struct il_breaks {
-    bool no_barrier, no_compare, no_wake, not_told; /* a sleeper that it was woken */
+    bool no_barrier, no_compare, no_wake, no_settling;
+    bool not_told; /* a sleeper that it was woken */
 };
 
 static struct {
@@ -133,6 +135,14 @@ static void il_stop(enum il_end end)
     setcontext(&il.outside);
 }
 
+static void il_pass_time(uint64_t until_ns)
+{
+    il.now_ns = il.now_ns > until_ns ? il.now_ns : until_ns;
+    for (unsigned i = 0; i < il.threads && !il.breaks.no_settling; i++) {
+        il_drain(&il.thread[i]);
+    }
+}
+
 static void il_switch(unsigned to)
 {
     const unsigned from = il.now;
@@ -140,7 +150,7 @@ static void il_switch(unsigned to)
 
     if (t->state == IL_ASLEEP) { /* its time is over */
         t->state = IL_READY;
-        il.now_ns = il.now_ns > t->until_ns ? il.now_ns : t->until_ns;
+        il_pass_time(t->until_ns);
     }
     il.now = to;
     swapcontext(&il.thread[from].context, &t->context);
@@ -181,7 +191,18 @@ void il_step(void)
     }
 }
 
-/* This thread can't go on, or need not: who does? */
+/* Whether a thread sleeps until a deadline. */
+static bool il_timed(void)
+{
+    for (unsigned i = 0; i < il.threads; i++) {
+        if (il.thread[i].state == IL_ASLEEP && il.thread[i].until_ns != XSC_FOREVER) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* This thread can't go on, or need not: which one does? */
 static void il_give_way(void)
 {
     for (unsigned round = 0; round < 2; round++) {
@@ -195,7 +216,7 @@ static void il_give_way(void)
         }
         bool drained = false;
 
-        for (unsigned i = 0; i < il.threads; i++) {
+        for (unsigned i = 0; i < il.threads && !(il.breaks.no_settling && il_timed()); i++) {
             drained |= il.thread[i].stored > 0;
             il_drain(&il.thread[i]);
         }
@@ -210,7 +231,7 @@ static void il_give_way(void)
         if (il.thread[i].state == IL_ASLEEP && il.thread[i].until_ns != XSC_FOREVER) {
             if (i == il.now) {
                 il.thread[i].state = IL_READY;
-                il.now_ns = il.now_ns > il.thread[i].until_ns ? il.now_ns : il.thread[i].until_ns;
+                il_pass_time(il.thread[i].until_ns);
                 return;
             }
             il_switch(i);

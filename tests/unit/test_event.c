@@ -1,37 +1,90 @@
 /* SPDX-License-Identifier: MIT */
-/* user/event.c: who announces what, to whom, in which order. A6. */
+/* user/event.c: what waiter and writer store and read, in which order. A6. */
 #define _GNU_SOURCE
 #include "tests/unit/park_os.h"
 
-static void an_event_learns_that_it_is_quiet(void **state)
+static void the_waiter_goes_by_what_it_finds(void **state)
 {
     (void)state;
-    xsc_park_init(XSC_PARK_ASYMMETRIC);
     xsc_event_signal(&event);
-    assert_int_equal(event.waiters, XSC_EVENT_QUIET);
-    assert_int_equal(event.seq, 0);
+    assert_int_equal(event.waiters + event.seq, 0);
     xsc_event_cancel(&event, xsc_event_prepare(&event));
     assert_int_equal(os.barriers[0], 1);
-    assert_int_equal(event.waiters, XSC_EVENT_QUIET);
+    assert_int_equal(event.waiters, 0);
+    event.waiters = XSC_EVENT_FENCED;
+    xsc_event_cancel(&event, xsc_event_prepare(&event));
+    assert_int_equal(os.barriers[0], 1);
+    xsc_event_signal(&event);
+    assert_int_equal(event.waiters, XSC_EVENT_FENCED);
+    assert_int_equal(event.seq, 0);
 
     setup(state);
     xsc_park_init(XSC_PARK_SEQ_CST);
     xsc_event_signal(&event);
-    assert_int_equal(event.waiters, 0);
     xsc_event_cancel(&event, xsc_event_prepare(&event));
+    assert_int_equal(event.waiters, 0);
     assert_int_equal(os.barriers[0], 0);
+}
+
+/* T1 to T4: no membarrier, and no waiter of this event has been counted for 10 ms yet. */
+static uint32_t waiters_in_sleep, prepared_key;
+
+static void note_the_waiters(void)
+{
+    waiters_in_sleep = event.waiters;
+}
+
+static void a_long_wait_asks_for_fences(void **state)
+{
+    (void)state;
+    os.register_fails[0] = true;
+    os.in_sleep = note_the_waiters;
+    for (unsigned i = 0; i < 10; i++) { /* shorter ones do not */
+        assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), XSC_SETTLE_NS),
+                         -ETIMEDOUT);
+    }
+    assert_int_equal(event.waiters + event.seq, 0);
+    const uint64_t from = fake.now;
+
+    assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), XSC_FOREVER), 0); /* look */
+    assert_in_range(fake.now - from, XSC_SETTLE_NS, XSC_SETTLE_NS + MS);
+    assert_int_equal(waiters_in_sleep, XSC_EVENT_WAITER | XSC_EVENT_PARKED); /* T3 is after it */
+    assert_int_equal(event.waiters, XSC_EVENT_FENCED);
+    assert_int_equal(event.seq, 1); /* T2 */
+    assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), 1000 * (uint64_t)MS),
+                     -ETIMEDOUT);
+    assert_int_equal(waiters_in_sleep & XSC_EVENT_FENCED, XSC_EVENT_FENCED);
+    assert_int_equal(os.barriers[0], 0);
+}
+
+/* Another waiter asked for fences between our prepare and our wait. Our look may be older: look again. */
+static void asked_for_between_prepare_and_wait(void **state)
+{
+    (void)state;
+    os.register_fails[0] = true;
+    os.plan.watch_ns = 0;
+    prepared_key = xsc_event_prepare(&event);
+    signals_must_fence(&event);
+    assert_int_equal(xsc_event_wait(&event, prepared_key, XSC_FOREVER), 0);
+    assert_int_equal(os.sleeps, 0);
+    /* Its key is from after that, so was its look: FENCED is relied on. */
+    event = (struct xsc_event)XSC_EVENT_INIT;
+    event.waiters = XSC_EVENT_WAITER;
+    event.seq = 1;
+    event.waiters |= XSC_EVENT_FENCED;
+    assert_int_equal(xsc_event_wait(&event, 1, 50 * MS), -ETIMEDOUT);
+    assert_int_equal(os.sleeps, 1);
 }
 
 static void signal_in_barrier(void)
 {
-    assert_int_equal(event.waiters, XSC_EVENT_WAITER + XSC_EVENT_QUIET); /* announced */
+    assert_int_equal(event.waiters, XSC_EVENT_WAITER); /* announced */
     xsc_event_signal(&event);
 }
 
 static void prepare_announces_then_reads_the_key(void **state)
 {
     (void)state;
-    event.waiters = XSC_EVENT_QUIET;
     os.in_barrier = signal_in_barrier;
     const uint32_t key = xsc_event_prepare(&event);
 
@@ -39,12 +92,12 @@ static void prepare_announces_then_reads_the_key(void **state)
     xsc_event_signal(&event); /* and a later signal */
     assert_int_equal(xsc_event_wait(&event, key, XSC_FOREVER), 0); /* ends the wait */
     assert_int_equal(os.sleeps + os.wakes, 0);
-    assert_int_equal(event.waiters, XSC_EVENT_QUIET);
+    assert_int_equal(event.waiters, 0);
 }
 
 static void signal_while_asleep(void)
 {
-    assert_int_equal(event.waiters & ~XSC_EVENT_QUIET, XSC_EVENT_WAITER + XSC_EVENT_PARKED);
+    assert_int_equal(event.waiters, XSC_EVENT_WAITER + XSC_EVENT_PARKED);
     xsc_event_signal(&event);
 }
 
@@ -55,7 +108,7 @@ static void a_sleeper_is_woken(void **state)
     assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), XSC_FOREVER), 0);
     assert_int_equal(os.wakes, 1);
     assert_ptr_equal(os.woke, &event.seq);
-    assert_int_equal(event.waiters & ~XSC_EVENT_QUIET, 0); /* PARKED is off */
+    assert_int_equal(event.waiters, 0); /* PARKED is off */
     assert_int_equal(counts().parks, 1);
     xsc_event_signal(&event);
     assert_int_equal(os.wakes, 1);
@@ -104,10 +157,10 @@ static void a_discarded_signal_is_passed_on(void **state)
     os.in_sleep = woken_for_an_older_one;
     assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), XSC_FOREVER), 0);
     assert_int_equal(os.sleeps, 2);
-    assert_int_equal(event.waiters & ~XSC_EVENT_QUIET,
+    assert_int_equal(event.waiters & ~XSC_EVENT_FENCED,
                      XSC_EVENT_WAITER + XSC_EVENT_PARKED + XSC_EVENT_SECOND);
     leave(&event);
-    assert_int_equal(event.waiters & ~XSC_EVENT_QUIET, 0);
+    assert_int_equal(event.waiters & ~XSC_EVENT_FENCED, 0);
 }
 
 static void woken_at_the_deadline(void)
@@ -129,7 +182,7 @@ static void who_times_out_passes_a_signal_on(void **state)
     os.in_sleep = woken_at_the_deadline;
     assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), MS), -ETIMEDOUT);
     assert_int_equal(os.wakes, 1);
-    assert_int_equal(event.waiters & ~XSC_EVENT_QUIET, 0);
+    assert_int_equal(event.waiters & ~XSC_EVENT_FENCED, 0);
 }
 
 /* A signal in two parts: the second needs the address only. */
@@ -195,14 +248,15 @@ static void events_time_out(void **state)
 static void an_event_lets_look_where_the_barrier_is_refused(void **state)
 {
     (void)state;
-    event.waiters = XSC_EVENT_QUIET;
     xsc_park_init(XSC_PARK_ASYMMETRIC);
     os.barrier_fails[0] = true;
     const uint64_t from = fake.now;
 
     assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), XSC_FOREVER), 0);
-    assert_in_range(fake.now - from, MS, 2 * MS);
-    assert_int_equal(event.waiters, XSC_EVENT_QUIET);
+    assert_in_range(fake.now - from, XSC_SETTLE_NS, XSC_SETTLE_NS + MS);
+    assert_int_equal(event.waiters, XSC_EVENT_FENCED);
+    assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), 50 * MS), -ETIMEDOUT);
+    assert_int_equal(os.barriers[0], 1);
 }
 
 static void shared_events(void **state)
@@ -226,7 +280,7 @@ static void shared_events(void **state)
     assert_true(os.slept_shared);
     assert_int_equal(event.waiters, 0);
     xsc_event_signal_shared(&event);
-    assert_int_equal(event.waiters, 0); /* QUIET means nothing to other processes */
+    assert_int_equal(event.waiters, 0);
 
     setup(state);
     os.register_fails[1] = os.barrier_fails[1] = true;
@@ -242,7 +296,9 @@ static void shared_events(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(an_event_learns_that_it_is_quiet),
+        TEST(the_waiter_goes_by_what_it_finds),
+        TEST(a_long_wait_asks_for_fences),
+        TEST(asked_for_between_prepare_and_wait),
         TEST(prepare_announces_then_reads_the_key),
         TEST(a_sleeper_is_woken),
         TEST(others_stay_parked),

@@ -94,6 +94,7 @@ static struct xsc_event event;
 static unsigned inside, done[IL_THREADS];
 static bool impatient;
 static uint32_t barrier_kind;
+static bool from_zero;
 
 static void reset(void)
 {
@@ -101,13 +102,14 @@ static void reset(void)
     ticket = (struct xsc_ticket){0};
     queue = (struct xsc_queue){0};
     flag = prepared = inside = waiters = fences = takes_ns = 0;
-    event = (struct xsc_event){0, barrier_kind == XSC_PARK_ASYMMETRIC ? XSC_EVENT_QUIET : 0};
+    event = (struct xsc_event){
+        0, barrier_kind == XSC_PARK_ASYMMETRIC || from_zero ? 0 : XSC_EVENT_FENCED};
     memset(seconds, 0, sizeof(seconds));
     memset(done, 0, sizeof(done));
     memset(relief, 0, sizeof(relief));
     in_force = barrier_kind;
     for (unsigned i = 0; i < XSC_PARK_BUCKETS; i++) {
-        xsc_parked[i] = barrier_kind == XSC_PARK_ASYMMETRIC ? XSC_PARK_QUIET : 0;
+        xsc_parked[i] = barrier_kind == XSC_PARK_ASYMMETRIC || from_zero ? 0 : XSC_PARK_FENCED;
     }
     xsc_library.chosen = 1;
     xsc_library.cpu.cpus = 64;
@@ -136,6 +138,12 @@ static void use_mutex(unsigned me)
 static void use_mutex_twice(unsigned me)
 {
     use_mutex(me);
+    use_mutex(me);
+}
+
+static void use_mutex_thrice(unsigned me)
+{
+    use_mutex_twice(me);
     use_mutex(me);
 }
 
@@ -246,13 +254,25 @@ static const struct scenario {
     bool impatient, seq_cst;
     struct il_breaks breaks;
     enum il_end end;
+    bool from_zero; /* fences: no waiter has asked for them yet */
 } scenarios[] = {
-    {"park, one waiter", use_park, 2, 5, false, false, {0}, IL_FINE},
-    {"park, two waiters", use_park, 3, 4, false, false, {0}, IL_FINE},
-    {"park, two waiters, fences", use_park, 3, 4, false, true, {0}, IL_FINE},
-    {"park, no barrier", use_park, 2, 5, false, false, {.no_barrier = true}, IL_LOST},
-    {"park, no comparison", use_park, 2, 5, false, false, {.no_compare = true}, IL_LOST},
-    {"park, no wake", use_park, 2, 5, false, false, {.no_wake = true}, IL_LOST},
+    {"park, one waiter", use_park, 2, 5, false, false, {0}, IL_FINE, false},
+    {"park, two waiters", use_park, 3, 4, false, false, {0}, IL_FINE, false},
+    {"park, two waiters, fences", use_park, 3, 4, false, true, {0}, IL_FINE, false},
+    {"park, one waiter, to fences", use_park, 2, 5, false, true, {0}, IL_FINE, true},
+    {"park, two waiters, to fences", use_park, 3, 4, false, true, {0}, IL_FINE, true},
+    {"park, to fences, stores never settle",
+     use_park,
+     2,
+     5,
+     false,
+     true,
+     {.no_settling = true},
+     IL_LOST,
+     true},
+    {"park, no barrier", use_park, 2, 5, false, false, {.no_barrier = true}, IL_LOST, false},
+    {"park, no comparison", use_park, 2, 5, false, false, {.no_compare = true}, IL_LOST, false},
+    {"park, no wake", use_park, 2, 5, false, false, {.no_wake = true}, IL_LOST, false},
     {"park, unlike values, unpark_one", use_park_unlike, 3, 4, false, false, {0}, IL_FINE},
     {"park, unlike values, unpark_one, fences", use_park_unlike, 3, 4, false, true, {0}, IL_FINE},
     {"event, two waiters", use_event, 3, 3, false, false, {0}, IL_FINE},
@@ -261,29 +281,40 @@ static const struct scenario {
     {"event, no wake", use_event, 3, 4, false, false, {.no_wake = true}, IL_LOST},
     {"event, wakes not passed on", use_event, 3, 3, false, false, {.not_told = true}, IL_LOST},
     {"park, wakes not passed on", use_park_unlike, 3, 4, false, false, {.not_told = true}, IL_LOST},
-    {"ticket, two", use_ticket, 2, 5, false, false, {0}, IL_FINE},
-    {"ticket, three", use_ticket, 3, 4, false, false, {0}, IL_FINE},
-    {"queue, two", use_queue, 2, 4, false, false, {0}, IL_FINE},
-    {"queue, three", use_queue, 3, 3, false, false, {0}, IL_FINE},
-    {"queue, two, twice each", use_queue_twice, 2, 3, false, false, {0}, IL_FINE},
-    {"queue, three, fences", use_queue, 3, 3, false, true, {0}, IL_FINE},
-    {"queue, no comparison", use_queue, 3, 4, false, false, {.no_compare = true}, IL_LOST},
-    {"queue, no wake", use_queue, 3, 4, false, false, {.no_wake = true}, IL_LOST},
-    {"queue, no barrier", use_queue, 3, 4, false, false, {.no_barrier = true}, IL_LOST},
-    {"mutex, two", use_mutex, 2, 4, false, false, {0}, IL_FINE},
-    {"mutex, two, twice each", use_mutex_twice, 2, 3, false, false, {0}, IL_FINE},
-    {"mutex, two, twice each, fences", use_mutex_twice, 2, 3, false, true, {0}, IL_FINE},
-    {"mutex, three", use_mutex, 3, 3, false, false, {0}, IL_FINE},
-    {"mutex, three, impatient", use_mutex_twice, 3, 3, true, false, {0}, IL_FINE},
-    {"mutex, three, twice each, fences", use_mutex_twice, 3, 3, false, true, {0}, IL_FINE},
-    {"mutex, three, impatient, fences", use_mutex_twice, 3, 3, true, true, {0}, IL_FINE},
-    {"mutex, three, one gives up", use_mutex_timed, 3, 3, false, false, {0}, IL_FINE},
-    {"mutex, three, one gives up, impatient", use_mutex_timed, 3, 3, true, false, {0}, IL_FINE},
+    {"ticket, two", use_ticket, 2, 5, false, false, {0}, IL_FINE, false},
+    {"ticket, three", use_ticket, 3, 4, false, false, {0}, IL_FINE, false},
+    {"queue, two", use_queue, 2, 4, false, false, {0}, IL_FINE, false},
+    {"queue, three", use_queue, 3, 3, false, false, {0}, IL_FINE, false},
+    {"queue, two, twice each", use_queue_twice, 2, 3, false, false, {0}, IL_FINE, false},
+    {"queue, three, fences", use_queue, 3, 3, false, true, {0}, IL_FINE, false},
+    {"queue, no comparison", use_queue, 3, 4, false, false, {.no_compare = true}, IL_LOST, false},
+    {"queue, no wake", use_queue, 3, 4, false, false, {.no_wake = true}, IL_LOST, false},
+    {"queue, no barrier", use_queue, 3, 4, false, false, {.no_barrier = true}, IL_LOST, false},
+    {"mutex, two", use_mutex, 2, 4, false, false, {0}, IL_FINE, false},
+    {"mutex, two, twice each", use_mutex_twice, 2, 3, false, false, {0}, IL_FINE, false},
+    {"mutex, two, twice each, fences", use_mutex_twice, 2, 3, false, true, {0}, IL_FINE, false},
+    {"mutex, three", use_mutex, 3, 3, false, false, {0}, IL_FINE, false},
+    {"mutex, three, impatient", use_mutex_twice, 3, 3, true, false, {0}, IL_FINE, false},
+    {"mutex, three, twice each, fences", use_mutex_twice, 3, 3, false, true, {0}, IL_FINE, false},
+    {"mutex, three, impatient, fences", use_mutex_twice, 3, 3, true, true, {0}, IL_FINE, false},
+    {"mutex, three, to fences", use_mutex, 3, 3, false, true, {0}, IL_FINE, true},
+    {"mutex, two, thrice each, to fences", use_mutex_thrice, 2, 3, false, true, {0}, IL_FINE, true},
+    {"queue, three, to fences", use_queue, 3, 3, false, true, {0}, IL_FINE, true},
+    {"mutex, three, one gives up", use_mutex_timed, 3, 3, false, false, {0}, IL_FINE, false},
+    {"mutex, three, one gives up, impatient",
+     use_mutex_timed,
+     3,
+     3,
+     true,
+     false,
+     {0},
+     IL_FINE,
+     false},
     {"mutex, three, gives up what it reserved", use_mutex_hurried, 3, 3, true, false, {0}, IL_FINE},
     {"the same, fences", use_mutex_hurried, 3, 3, true, true, {0}, IL_FINE},
-    {"mutex, no barrier", use_mutex, 2, 5, false, false, {.no_barrier = true}, IL_LOST},
-    {"mutex, no comparison", use_mutex, 2, 5, false, false, {.no_compare = true}, IL_LOST},
-    {"mutex, no wake", use_mutex, 2, 5, false, false, {.no_wake = true}, IL_LOST},
+    {"mutex, no barrier", use_mutex, 2, 5, false, false, {.no_barrier = true}, IL_LOST, false},
+    {"mutex, no comparison", use_mutex, 2, 5, false, false, {.no_compare = true}, IL_LOST, false},
+    {"mutex, no wake", use_mutex, 2, 5, false, false, {.no_wake = true}, IL_LOST, false},
 };
 
 static void every_order(void **state)
@@ -296,6 +327,7 @@ static void every_order(void **state)
         uint64_t runs;
 
         impatient = s->impatient;
+        from_zero = s->from_zero;
         barrier_kind = s->seq_cst ? XSC_PARK_SEQ_CST : XSC_PARK_ASYMMETRIC;
         const enum il_end end = il_explore(s->threads, reset, s->body, s->deviations + more,
                                            s->breaks, &runs);

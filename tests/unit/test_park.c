@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* user/park.c, user/barrier.c: who announces what, to whom, in which order. A5, A7. */
+/* user/park.c, user/barrier.c: what waiter and writer store and read, in which order. A5, A7. */
 #define _GNU_SOURCE
 #include "tests/unit/park_os.h"
 
@@ -20,16 +20,23 @@ static void store_and_unpark(void)
 
 /* --------------------------------------------------------------------------- deciding ---- */
 
-static void undecided_unparks_look_and_wake_nobody(void **state)
+/* 0 in every bucket and event: tests/unit/test_unpark.c has what the inline part makes of that. */
+static void before_the_first_park_unparks_are_free(void **state)
 {
     (void)state;
-    assert_int_equal(bucket(), 0); /* not quiet */
-    xsc_unpark_one(&word);
-    xsc_unpark_all(&word);
-    xsc_event_signal(&event);
+    fences = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        xsc_unpark_one(&word);
+        xsc_unpark_all(&word);
+        xsc_event_signal(&event);
+        assert_false(xsc_unpark_told(&word));
+    }
+    assert_int_equal(fences, 0);
     assert_int_equal(os.wakes + os.registers[0] + os.barriers[0], 0);
-    assert_int_equal(event.waiters, 0);
+    assert_int_equal(bucket() + event.waiters, 0);
     assert_int_equal(xsc_park_in_force(), XSC_PARK_AUTO);
+    xsc_unpark_slow(&word, 1);
+    assert_int_equal(fences, 1); /* it does count */
 }
 
 static void the_first_park_decides(void **state)
@@ -40,7 +47,7 @@ static void the_first_park_decides(void **state)
     assert_int_equal(os.barriers[0], 1);
     assert_int_equal(xsc_park_in_force(), XSC_PARK_ASYMMETRIC);
     for (unsigned i = 0; i < XSC_PARK_BUCKETS; i++) {
-        assert_int_equal(xsc_parked[i], XSC_PARK_QUIET);
+        assert_int_equal(xsc_parked[i], 0);
     }
     assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
     assert_int_equal(os.registers[0], 1);
@@ -63,9 +70,10 @@ static void fences_where_registration_is_refused(void **state)
     assert_int_equal(xsc_park_init(XSC_PARK_ASYMMETRIC), -ENOTSUP);
     assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
     assert_int_equal(os.barriers[0], 0);
-    assert_int_equal(bucket(), 0); /* nobody is told that it is quiet */
     os.in_sleep = store_and_unpark;
     assert_int_equal(xsc_park_u32(word.u32, 0, XSC_FOREVER), 0);
+    assert_int_equal(os.wakes, 1);
+    assert_int_equal(bucket(), 0); /* no park has lasted: writers need not fence */
 }
 
 static void fences_where_the_environment_says_so(void **state)
@@ -83,12 +91,71 @@ static void fences_where_the_environment_says_so(void **state)
 static void decided_meanwhile(void **state)
 {
     (void)state;
-    in_force = XSC_PARK_ASYMMETRIC; /* and the buckets not yet told */
+    in_force = XSC_PARK_ASYMMETRIC;
     assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
-    assert_int_equal(os.barriers[0], 1); /* nobody has said that fences are enough here */
-    xsc_parked[xsc_park_bucket(&word)] |= XSC_PARK_QUIET;
+    assert_int_equal(os.barriers[0], 1);
+    xsc_parked[xsc_park_bucket(&word)] |= XSC_PARK_FENCED;
     assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
-    assert_int_equal(os.barriers[0], 2);
+    assert_int_equal(os.barriers[0], 2); /* no thread has said that fences are enough here */
+}
+
+/* ------------------------------------------------------------------ without membarrier ---- */
+
+static uint32_t in_sleep[4]; /* the bucket, or the event's count, in the first sleeps */
+
+static void note_the_bucket(void)
+{
+    if (os.sleeps <= LENGTH(in_sleep)) {
+        in_sleep[os.sleeps - 1] = bucket();
+    }
+}
+
+/* T1 to T4: one look after 10 ms, FENCED while it is still counted, and then no more looks. */
+static void a_long_park_asks_for_fences(void **state)
+{
+    (void)state;
+    os.register_fails[0] = true;
+    os.in_sleep = note_the_bucket;
+    const uint64_t from = fake.now;
+
+    assert_int_equal(xsc_park_u32(word.u32, 0, 5000ull * MS), -ETIMEDOUT);
+    assert_true(fake.now - from >= 5000ull * MS);
+    assert_int_equal(os.sleeps, 2);
+    assert_int_equal(in_sleep[0], PARKED_ONE);
+    assert_int_equal(in_sleep[1], PARKED_ONE | XSC_PARK_FENCED);
+    assert_int_equal(bucket(), XSC_PARK_FENCED);
+    assert_int_equal(xsc_park_u32(word.u32, 0, 5000ull * MS), -ETIMEDOUT);
+    assert_int_equal(os.sleeps, 3); /* the second park finds it, and needs no look */
+    for (unsigned i = 0; i < 100 * SAMPLED; i++) {
+        xsc_unpark_one(&word); /* and it stays, however long no waiter comes */
+    }
+    assert_int_equal(bucket(), XSC_PARK_FENCED);
+    assert_int_equal(os.barriers[0], 0);
+}
+
+/* A writer that loaded 0 before P1: its store is noticed by the look after 10 ms, FENCED not needed. */
+static void a_store_by_a_writer_that_missed_us_is_found(void **state)
+{
+    (void)state;
+    os.register_fails[0] = true;
+    os.in_sleep = store;
+    const uint64_t from = fake.now;
+
+    assert_int_equal(xsc_park_u32(word.u32, 0, XSC_FOREVER), 0);
+    assert_in_range(fake.now - from, XSC_SETTLE_NS, XSC_SETTLE_NS + MS);
+    assert_int_equal(os.sleeps, 1);
+    assert_int_equal(bucket(), 0);
+}
+
+static void a_park_of_10_ms_or_less_asks_for_nothing(void **state)
+{
+    (void)state;
+    os.register_fails[0] = true;
+    for (unsigned i = 0; i < 10; i++) {
+        assert_int_equal(xsc_park_u32(word.u32, 0, XSC_SETTLE_NS), -ETIMEDOUT);
+    }
+    assert_int_equal(os.sleeps, 10);
+    assert_int_equal(bucket(), 0);
 }
 
 /* ------------------------------------------------------------------------------- relief ---- */
@@ -115,10 +182,10 @@ static void a_bucket_of_many_parks_goes_to_fences(void **state)
     (void)state;
     barrier_takes = 16 * US;
     park_often(OFTEN - 1);
-    assert_int_equal(bucket(), XSC_PARK_QUIET);
-    park_often(1);
-    assert_int_equal(in_the_last_barrier, PARKED_ONE); /* QUIET went before the barrier */
     assert_int_equal(bucket(), 0);
+    park_often(1);
+    assert_int_equal(in_the_last_barrier, PARKED_ONE | XSC_PARK_FENCED); /* R1 before P2 */
+    assert_int_equal(bucket(), XSC_PARK_FENCED);
     assert_int_equal(os.barriers[0], OFTEN);
     park_often(100);
     assert_int_equal(os.barriers[0], OFTEN);
@@ -130,10 +197,10 @@ static void a_cheap_barrier_stays(void **state)
     barrier_takes = CHEAP_NS - 100; /* and two clock readings */
     park_often(100);
     assert_int_equal(os.barriers[0], 100);
-    assert_int_equal(bucket(), XSC_PARK_QUIET);
+    assert_int_equal(bucket(), 0);
 }
 
-/* Fences for nobody that have cost as much as a barrier would: back. And a park between resets. */
+/* Fences without a waiter that have cost as much as a barrier: back. A park between resets. */
 static void writers_are_relieved_again(void **state)
 {
     (void)state;
@@ -144,25 +211,25 @@ static void writers_are_relieved_again(void **state)
     }
     park_often(1);
     for (unsigned i = 0; i < 16 * US / FENCE_NS - SAMPLED; i++) {
-        assert_int_equal(bucket(), 0);
+        assert_int_equal(bucket(), XSC_PARK_FENCED);
         xsc_unpark_one(&word);
     }
     for (unsigned i = 0; i < 3 * SAMPLED; i++) {
         xsc_unpark_one(&word);
     }
-    assert_int_equal(bucket(), XSC_PARK_QUIET);
+    assert_int_equal(bucket(), 0);
     assert_int_equal(os.barriers[0], OFTEN);
     park_often(1);
     assert_int_equal(os.barriers[0], OFTEN + 1);
 }
 
-/* Another has taken QUIET off and is still in its barrier: a fence is not enough yet. */
-static void between_quiet_and_fenced_the_barrier_is_ours(void **state)
+/* Another waiter has set FENCED and is still in its barrier: a fence is not enough yet. */
+static void between_r1_and_r2_the_barrier_is_ours(void **state)
 {
     (void)state;
     barrier_takes = 16 * US;
     park_often(1);
-    xsc_parked[xsc_park_bucket(&word)] &= ~XSC_PARK_QUIET;
+    xsc_parked[xsc_park_bucket(&word)] |= XSC_PARK_FENCED;
     park_often(10);
     assert_int_equal(os.barriers[0], 11);
     assert_int_equal(relief[xsc_park_bucket(&word)].fenced, 0); /* not ours to say */
@@ -180,16 +247,34 @@ static void a_refused_barrier_relieves_nobody(void **state)
     park_often(1);
     assert_int_equal(relief[xsc_park_bucket(&word)].fenced, 0);
     park_often(3);
-    assert_int_equal(os.barriers[0], OFTEN + 3); /* so everybody goes on trying */
+    assert_int_equal(os.barriers[0], OFTEN + 3); /* so every waiter goes on trying */
+}
+
+/* P1 found no FENCED, R1 finds what another waiter has set meanwhile: R2 is not ours. */
+static void set_fenced_meanwhile(void)
+{
+    xsc_parked[xsc_park_bucket(&word)] |= XSC_PARK_FENCED;
+    fake_advance(16 * US);
+}
+
+static void r2_is_for_the_thread_whose_r1_set_fenced(void **state)
+{
+    (void)state;
+    barrier_takes = 16 * US;
+    park_often(OFTEN - 1);
+    os.in_barrier = set_fenced_meanwhile;
+    relief[xsc_park_bucket(&word)].parks = 0;
+    assert_int_equal(xsc_park_u32(word.u32, 0, MS), -ETIMEDOUT);
+    assert_int_equal(relief[xsc_park_bucket(&word)].fenced, 0);
 }
 
 /* ------------------------------------------------------------------------------ parking ---- */
 
 static void announced_by_then(void)
 {
-    assert_int_equal(bucket(), 2 + XSC_PARK_QUIET);
+    assert_int_equal(bucket(), PARKED_ONE);
     assert_int_equal(os.sleeps, 0);
-    store(); /* by a writer who saw nobody: this barrier brings it to light */
+    store(); /* by a writer that loaded 0: this barrier makes it visible */
 }
 
 static void looks_after_the_barrier(void **state)
@@ -199,7 +284,7 @@ static void looks_after_the_barrier(void **state)
     assert_int_equal(xsc_park_u32(word.u32, 0, XSC_FOREVER), 0);
     assert_int_equal(os.barriers[0], 1);
     assert_int_equal(os.sleeps, 0);
-    assert_int_equal(bucket(), XSC_PARK_QUIET);
+    assert_int_equal(bucket(), 0);
     assert_int_equal(counts().parks, 1);
     assert_int_equal(counts().parks_met, 1);
     assert_int_equal(counts().timeouts, 1); /* of its watch: see user/report.c */
@@ -207,7 +292,7 @@ static void looks_after_the_barrier(void **state)
 
 static void announced_while_asleep(void)
 {
-    assert_int_equal(bucket(), 2 + XSC_PARK_QUIET);
+    assert_int_equal(bucket(), PARKED_ONE);
     store_and_unpark();
 }
 
@@ -221,9 +306,9 @@ static void is_woken(void **state)
     assert_int_equal(os.wakes, 1);
     assert_int_equal(os.woke_count, 1);
     assert_false(os.woke_shared);
-    assert_int_equal(bucket(), XSC_PARK_QUIET);
+    assert_int_equal(bucket(), 0);
     assert_int_equal(counts().wakes, 1);
-    xsc_unpark_all(&word); /* and now nobody is there any more */
+    xsc_unpark_all(&word); /* and now no waiter is there any more */
     assert_int_equal(os.wakes, 1);
 }
 
@@ -531,17 +616,26 @@ static void store_at_last(void)
     }
 }
 
+/* Refused after registration: FENCED is set in the end, but not relied on without asking. */
 static void looks_for_itself_where_the_barrier_is_refused(void **state)
 {
     (void)state;
     xsc_park_init(XSC_PARK_ASYMMETRIC);
     os.barrier_fails[0] = true;
     os.in_sleep = store_at_last;
-    patience = 3;
+    patience = 1;
     const uint64_t from = fake.now;
 
     assert_int_equal(xsc_park_u32(word.u32, 0, XSC_FOREVER), 0);
-    assert_in_range(fake.now - from, 3 * MS, 3 * MS + 100 * US);
+    assert_in_range(fake.now - from, XSC_SETTLE_NS, XSC_SETTLE_NS + 100 * US);
+    word.u32[0] = 0;
+    os.in_sleep = NULL;
+    assert_int_equal(xsc_park_u32(word.u32, 0, 100 * MS), -ETIMEDOUT);
+    assert_int_equal(bucket(), XSC_PARK_FENCED);
+    assert_int_equal(os.sleeps, 3);
+    assert_int_equal(xsc_park_u32(word.u32, 0, 100 * MS), -ETIMEDOUT);
+    assert_int_equal(os.sleeps, 5);
+    assert_int_equal(os.barriers[0], 3);
 }
 
 static void one_cpu_does_not_watch(void **state)
@@ -605,16 +699,20 @@ static void shared_8_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(undecided_unparks_look_and_wake_nobody),
+        TEST(before_the_first_park_unparks_are_free),
         TEST(the_first_park_decides),
         TEST(a_watched_wait_decides_nothing),
         TEST(fences_where_registration_is_refused),
         TEST(fences_where_the_environment_says_so),
         TEST(decided_meanwhile),
+        TEST(a_long_park_asks_for_fences),
+        TEST(a_store_by_a_writer_that_missed_us_is_found),
+        TEST(a_park_of_10_ms_or_less_asks_for_nothing),
         TEST(a_bucket_of_many_parks_goes_to_fences),
         TEST(a_cheap_barrier_stays),
         TEST(writers_are_relieved_again),
-        TEST(between_quiet_and_fenced_the_barrier_is_ours),
+        TEST(between_r1_and_r2_the_barrier_is_ours),
+        TEST(r2_is_for_the_thread_whose_r1_set_fenced),
         TEST(a_refused_barrier_relieves_nobody),
         TEST(looks_after_the_barrier),
         TEST(is_woken),
