@@ -6,8 +6,8 @@
  *
  * Each writer moves the word on and unparks one, STORES times. Each waiter, ROUNDS times, notes the
  * word's value at some moment and waits until it is another. Waiters 1 and up may give up at any
- * time. Claimed: after each unpark at least one of those that waited before its store and could see
- * it has returned (or all of those have given up). When all writers are done and nothing is owed,
+ * time. Claimed: after each unpark at least one of those that waited before its store has returned
+ * because its condition was met (or all of those have given up). When all writers are done and nothing is owed,
  * those still asleep may go: so a waiter that cannot get on is one that was owed a wake.
  *
  * Memory is sequentially consistent here: the store-buffer part of the argument, a fence on either side
@@ -112,7 +112,7 @@ proctype writer(byte t)
             do
             :: i < WAITERS ->
                 if
-                :: inside[i] && old[i] == word -> owed[t * STORES + k] = owed[t * STORES + k] | (1 << i)
+                :: inside[i] -> owed[t * STORES + k] = owed[t * STORES + k] | (1 << i)
                 :: else
                 fi;
                 i++

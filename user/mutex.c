@@ -94,6 +94,8 @@ extern inline void xsc_mutex_lock(struct xsc_mutex *m);
 extern inline int xsc_mutex_trylock(struct xsc_mutex *m);
 extern inline int xsc_mutex_lock_for(struct xsc_mutex *m, uint64_t timeout_ns);
 extern inline void xsc_mutex_unlock(struct xsc_mutex *m);
+extern inline bool xsc_mutex_is_held(const struct xsc_mutex *m);
+extern inline bool xsc_mutex_has_waiters(const struct xsc_mutex *m);
 
 #define PATIENCE_NS 10000000u /* several time slices: who has lost its CPU is not starved yet */
 #define SPINS 8               /* looks before the first park, */
