@@ -6,9 +6,10 @@
  *
  * Each writer moves the word on and unparks one, STORES times. Each waiter, ROUNDS times, notes the
  * word's value at some moment and waits until it is another. Waiters 1 and up may give up at any
- * time. Claimed: after each unpark at least one of those that waited before its store has returned
- * because its condition was met (or all of those have given up). When all writers are done and nothing is owed,
- * those still asleep may go: so a waiter that cannot get on is one that was owed a wake.
+ * time. Claimed: each unpark's wake ends with a waiter that returns because its condition is met, a
+ * different one for each, or none of those that waited before its store is left. When all writers are
+ * done and nothing is owed, those still asleep may go: so a waiter that cannot get on is one that is
+ * owed a wake.
  *
  * Memory is sequentially consistent here: the store-buffer part of the argument, a fence on either side
  * of (W1, seconds) and (seconds, P3), is that of park.pml. The order of the steps is this model's.
@@ -27,10 +28,11 @@
 #endif
 #define FIRST 1
 #define SECOND 2
+#define EVERYBODY 255
 
 byte word, parked, seconds, done;
 byte asleep[WAITERS]; /* 0, FIRST or SECOND */
-bool woken[WAITERS];
+byte woken[WAITERS]; /* by whose wake: a store's number + 1; EVERYBODY: woken with all of SECOND */
 bool inside[WAITERS];
 byte old[WAITERS];
 byte owed[WRITERS * STORES]; /* by each store: to whom, a bit each; 0: nothing more */
@@ -51,7 +53,7 @@ inline wake_all(c)
     do
     :: i < WAITERS ->
         if
-        :: asleep[i] == c -> asleep[i] = 0; woken[i] = true
+        :: asleep[i] == c -> asleep[i] = 0; woken[i] = EVERYBODY
         :: else
         fi;
         i++
@@ -61,15 +63,15 @@ inline wake_all(c)
 }
 
 /* W4 with a count of 1. `some`: seconds, as read at some moment since W1. */
-inline wake_one(some)
+inline wake_one(some, whose)
 {
     atomic {
         none = false;
         if
-        :: asleep[0] == FIRST -> asleep[0] = 0; woken[0] = true
-        :: asleep[1] == FIRST -> asleep[1] = 0; woken[1] = true
+        :: asleep[0] == FIRST -> asleep[0] = 0; woken[0] = whose
+        :: asleep[1] == FIRST -> asleep[1] = 0; woken[1] = whose
 #if WAITERS > 2
-        :: asleep[2] == FIRST -> asleep[2] = 0; woken[2] = true
+        :: asleep[2] == FIRST -> asleep[2] = 0; woken[2] = whose
 #endif
         :: NONE_ASLEEP(FIRST) -> none = true
         fi
@@ -80,10 +82,10 @@ inline wake_one(some)
 #ifdef WAKES_ONE_SECOND
         atomic {
             if
-            :: asleep[0] == SECOND -> asleep[0] = 0; woken[0] = true
-            :: asleep[1] == SECOND -> asleep[1] = 0; woken[1] = true
+            :: asleep[0] == SECOND -> asleep[0] = 0; woken[0] = whose
+            :: asleep[1] == SECOND -> asleep[1] = 0; woken[1] = whose
 #if WAITERS > 2
-            :: asleep[2] == SECOND -> asleep[2] = 0; woken[2] = true
+            :: asleep[2] == SECOND -> asleep[2] = 0; woken[2] = whose
 #endif
             :: NONE_ASLEEP(SECOND)
             fi
@@ -130,7 +132,7 @@ proctype writer(byte t)
 #elif !defined(SECOND_READ_EARLY)
 #define some seconds
 #endif
-        wake_one(some);
+        wake_one(some, t * STORES + k + 1);
 #undef some
 next:
         atomic { some = 0; k++ }
@@ -145,7 +147,7 @@ inline settle(met)
     do
     :: k < WRITERS * STORES ->
         if
-        :: met && owed[k] & (1 << me) -> owed[k] = 0
+        :: met && woken[me] == k + 1 -> owed[k] = 0
         :: else -> owed[k] = owed[k] & (255 - (1 << me))
         fi;
         k++
@@ -155,9 +157,9 @@ inline settle(met)
 }
 
 #ifdef LEAVES_WITH_THE_WAKE
-#define DISCARDS (woken[me] && !met && !passed && parked > 1 && !over)
+#define DISCARDS (woken[me] && woken[me] != EVERYBODY && !met && !passed && parked > 1 && !over)
 #else
-#define DISCARDS (woken[me] && !met && !passed && parked > 1)
+#define DISCARDS (woken[me] && woken[me] != EVERYBODY && !met && !passed && parked > 1)
 #endif
 
 /* Until a wake, or the deadline, or there is nothing to be waited for. Then the look. */
@@ -196,11 +198,11 @@ proctype waiter(byte me)
             if
 #ifndef NO_PASS_ON
             :: DISCARDS ->
-                wake_one(seconds);                      /* D2 */
+                wake_one(seconds, woken[me]);                      /* D2 */
 #ifdef STAYS_FIRST
                 passed = true
 #elif defined(ANNOUNCED_TOO_LATE)
-                atomic { class = SECOND; passed = true; woken[me] = false };
+                atomic { class = SECOND; passed = true; woken[me] = 0 };
                 if
                 :: atomic { word == old[me] -> asleep[me] = SECOND };
                     seconds++;
@@ -213,7 +215,10 @@ proctype waiter(byte me)
 #endif
             :: else
             fi;
-            woken[me] = false
+            if
+            :: met
+            :: else -> woken[me] = 0
+            fi
         od;
         atomic {                                        /* P6 */
             settle(met);
@@ -221,7 +226,7 @@ proctype waiter(byte me)
             :: class == SECOND -> seconds--
             :: else
             fi;
-            parked--; inside[me] = false; woken[me] = false; old[me] = 0;
+            parked--; inside[me] = false; woken[me] = 0; old[me] = 0;
             over = false; passed = false; met = false; class = 0;
             round++
         }

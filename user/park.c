@@ -154,7 +154,7 @@
  *                                                 D4  back to P3, sleeping as SECOND from now on;
  *                                                     seconds -= 1 when it leaves
  *
- * Claim: when W4 and what follows from it is over, a waiter has returned whose condition is met, or
+ * Claim: when W4 and what follows from it is over, a waiter returns whose condition is met, or
  * every waiter that was asleep at W4 has looked after W1. The wake is with one FIRST at a time. That
  * one returns, or hands the wake on and is a FIRST no more, so there are at most as many steps as
  * FIRSTs. The last step finds no FIRST asleep and wakes all of SECOND. A SECOND is woken only together
@@ -167,8 +167,11 @@
  *   before it leaves, met or over being decided by a look after that.
  * - A waiter alone in its bucket has none to pass a wake to, and stays FIRST: a waiter that slept for
  *   this word before W4 did its P1 before that, and D2's fence and load see it.
- * - A waiter whose condition is met by another store returns with the wake: then that other
- *   store's own W4, which is later, is for the waiter that this one was for.
+ * - A waiter X may return with the wake because its condition was met by another store. That store
+ *   has a W4 of its own, whose wake X does not take: each wait takes one at most. It ends with another
+ *   waiter whose condition is met, and so on; so as many such waiters return as there were wakes, and
+ *   none is left where each of them had one. (Where a store meets several and wakes one, as where all
+ *   wait for the same, the waiter that returned is the one that acts on it.)
  * - 8-byte private words are woken all together: they are like SECOND. 8-byte shared words: a waiter
  *   in futex_waitv() is FIRST and would take any wake, whatever its bits; after D2 it sleeps as where
  *   there is no futex_waitv().

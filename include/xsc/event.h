@@ -30,10 +30,10 @@
  *   passed and no signal was seen; -EINVAL: a NULL or misaligned event. A 0 may come without
  *   a signal that was meant for this waiter (another waiter's, or none): an event count says
  *   when to look, the structure says what is there.
- * - A signal ends the wait of at least one thread that prepared before it, if there is one
- *   that neither cancels nor times out; it may end more (all that still watch). A broadcast ends all.
- *   This holds whatever the threads' priorities are: a wake that the kernel gives to a thread that
- *   prepared after the signal is passed on.
+ * - n signals end the waits of at least n threads, or of all that prepared before the first of them and
+ *   neither cancel nor time out; they may end more (all that still watch). A broadcast ends all. This
+ *   holds whatever the threads' priorities are: a wake that the kernel gives to a thread that prepared
+ *   after the signal, and for which there was no later one, is passed on.
  * - Which of the threads a signal ends is not said. Where they wait for conditions unlike each other,
  *   broadcast: a signal for one condition may end the wait of a thread that waits for another.
  * - ABA: exactly 2^32 signals between a waiter's prepare and wait go unnoticed.

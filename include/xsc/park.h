@@ -51,12 +51,14 @@
  *   XSC_FOREVER has no deadline. A timeout looks once more before it is reported, so a store
  *   whose writer died before its unpark is found then.
  * - xsc_unpark_one() after a store ends at least one of the parks of that word whose condition is
- *   met, if there are any; xsc_unpark_all() ends all of those. Waking more is allowed, and is what
- *   happens for 8-byte words: the kernel compares 4 bytes. An unpark only asks a waiter to re-check.
- *   A waiter whose condition is not met (another `old` value, mask or target, another size at that
- *   address) passes the wake on to the others before it sleeps again, so it does not matter which
- *   waiter the kernel wakes, which it chooses by priority. A store that meets the conditions of
- *   several waiters needs xsc_unpark_all() to end all of those waits.
+ *   met, if there are any, another one for each call; xsc_unpark_all() ends all of those. Waking more
+ *   is allowed, and is what happens for 8-byte words: the kernel compares 4 bytes. An unpark only asks
+ *   a waiter to re-check. A waiter whose condition is not met (another `old` value, mask or target,
+ *   another size at that address) passes the wake on before it sleeps again, so it does not matter
+ *   which waiter the kernel wakes, and it wakes by priority.
+ * - So where waiters of one word wait for unlike conditions, no wait lasts on with its condition met,
+ *   provided that each store that meets the condition of one waiter at most is followed by
+ *   xsc_unpark_one(), and each that may meet those of several by xsc_unpark_all().
  * - unpark orders nothing but itself after the stores before it, which may be plain, relaxed or
  *   release: use release (or stronger) where the store publishes something.
  * - Thread-safe; park, unpark: safe in signal handlers. errno is left alone. Not cancellation

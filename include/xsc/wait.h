@@ -40,6 +40,7 @@
  * - Thread-safe, and safe in a signal handler, also one that interrupted a wait.
  *   No allocation, no lock held while waiting. errno is left alone. Not a
  *   cancellation point. Usable after fork() in the child, without exec.
+ * - The word's memory may be freed when no wait for it is in progress; its writer only stores.
  * - The word may be any naturally aligned 1, 2, 4 or 8 bytes of ordinary (write-back
  *   cacheable) memory. Uncached memory works too, looked at once a slice.
  * - Every waiter burns its CPU while it watches (UMWAIT and friends burn it in a

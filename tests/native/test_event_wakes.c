@@ -7,11 +7,13 @@
  * the watchdog ends the test. That needs SCHED_FIFO; without the right to it those parts are skipped.
  *
  * A signal in two parts, where the event's memory is another's before the second: nothing is written
- * there, which is checked, and nothing read, which AddressSanitizer and valgrind would say.
+ * there, which is checked, and nothing read, which AddressSanitizer would say. (valgrind takes the address
+ * in FUTEX_WAKE for one that is read; the kernel does not read it.)
  */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
+#include <sys/syscall.h>
 
 #include <xsc/lock.h>
 
@@ -24,36 +26,41 @@
 static struct xsc_event event;
 static uint32_t word;
 static volatile int old_one = 1, new_one = 1; /* what their waits returned; 1: nothing yet */
+static volatile int old_tid, new_tid;
 
 static void *wait_old(void *arg)
 {
+    old_tid = (int)syscall(SYS_gettid);
     (void)arg;
     const uint32_t key = xsc_event_prepare(&event);
 
-    old_one = xsc_event_wait(&event, key, LOST_NS);
+    old_one = xsc_event_wait(&event, key, XSC_FOREVER);
     return NULL;
 }
 
 static void *wait_new(void *arg)
 {
+    new_tid = (int)syscall(SYS_gettid);
     const uint32_t key = xsc_event_prepare(&event);
 
     (void)arg;
-    new_one = xsc_event_wait(&event, key, LOST_NS);
+    new_one = xsc_event_wait(&event, key, XSC_FOREVER);
     return NULL;
 }
 
 static void *park_old(void *arg)
 {
+    old_tid = (int)syscall(SYS_gettid);
     (void)arg;
-    old_one = xsc_park_u32(&word, 0, LOST_NS);
+    old_one = xsc_park_u32(&word, 0, XSC_FOREVER);
     return NULL;
 }
 
 static void *park_new(void *arg)
 {
+    new_tid = (int)syscall(SYS_gettid);
     (void)arg;
-    new_one = xsc_park_u32(&word, 1, LOST_NS);
+    new_one = xsc_park_u32(&word, 1, XSC_FOREVER);
     return NULL;
 }
 
@@ -74,13 +81,26 @@ static bool start(pthread_t *thread, void *(*body)(void *), bool urgent)
     return !err;
 }
 
-/* *count is n at least, and those that it counts have had time to fall asleep. */
-static void until_asleep(uint32_t n, const uint32_t *count)
+/* Its waiter has counted itself and sleeps: not runnable, in two looks. */
+static void until_asleep(uint32_t n, const uint32_t *count, const volatile int *tid)
 {
+    char path[64], line[512];
+    unsigned looks = 0;
+
     while (__atomic_load_n(count, __ATOMIC_ACQUIRE) < n) {
         usleep(1000);
     }
-    usleep(50000); /* a wake that comes before proves less, and fails nothing */
+    snprintf(path, sizeof(path), "/proc/self/task/%d/stat", *tid);
+    while (looks < 3) {
+        FILE *f = fopen(path, "r");
+        const char *state = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+
+        looks = state && state[2] == 'S' ? looks + 1 : 0;
+        if (f) {
+            fclose(f);
+        }
+        usleep(5000);
+    }
 }
 
 static int priorities(void)
@@ -89,7 +109,7 @@ static int priorities(void)
     const uint32_t *parked = &xsc_parked[xsc_park_bucket(&word)];
 
     CHECK(start(&a, wait_old, false), "no thread");
-    until_asleep(XSC_EVENT_WAITER, &event.waiters);
+    until_asleep(XSC_EVENT_WAITER, &event.waiters, &old_tid);
     const struct xsc_event_wake w = xsc_event_signal_begin(&event);
 
     if (!start(&b, wait_new, true)) {
@@ -97,7 +117,7 @@ static int priorities(void)
         pthread_join(a, NULL);
         return SKIP;
     }
-    until_asleep(2 * XSC_EVENT_WAITER, &event.waiters);
+    until_asleep(2 * XSC_EVENT_WAITER, &event.waiters, &new_tid);
     xsc_event_signal_end(w); /* goes to the second, which came after the signal */
     pthread_join(a, NULL);
     CHECK(!old_one, "the wait that the signal was for ended with %d", old_one);
@@ -109,10 +129,10 @@ static int priorities(void)
 
     old_one = new_one = 1;
     CHECK(start(&a, park_old, false), "no thread");
-    until_asleep(2, parked);
+    until_asleep(2, parked, &old_tid);
     __atomic_store_n(&word, 1, __ATOMIC_RELEASE);
     CHECK(start(&b, park_new, true), "no thread");
-    until_asleep(4, parked);
+    until_asleep(4, parked, &new_tid);
     xsc_unpark_one(&word);
     pthread_join(a, NULL);
     CHECK(!old_one, "the park that the store was for ended with %d", old_one);
@@ -193,7 +213,7 @@ static void late_ends(void)
 
 int main(void)
 {
-    alarm(120);
+    alarm(60); /* a wait that is never woken */
     const int skipped = priorities();
 
     late_ends();

@@ -115,6 +115,11 @@ static void event_h(void)
     FIELD(xsc_event, seq);
     FIELD(xsc_event, waiters);
     END(xsc_event);
+    STRUCT(xsc_event_wake);
+    FIELD(xsc_event_wake, at);
+    FIELD(xsc_event_wake, count);
+    FIELD(xsc_event_wake, flags);
+    END(xsc_event_wake);
 }
 
 static void stats_h(void)
