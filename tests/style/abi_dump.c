@@ -110,6 +110,7 @@ static void event_h(void)
 {
     VALUE(XSC_EVENT_FENCED);
     VALUE(XSC_EVENT_PARKED);
+    VALUE(XSC_EVENT_SECOND);
     VALUE(XSC_EVENT_WAITER);
     STRUCT(xsc_event);
     FIELD(xsc_event, seq);

@@ -146,10 +146,10 @@ static bool pass_time(uint64_t until_ns)
             fake_advance(until_ns - fake.now);
         }
     }
-    const bool woken = os.woken;
+    const bool was_woken = os.woken;
 
     os.woken = false;
-    return woken;
+    return was_woken;
 }
 
 bool xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
@@ -164,9 +164,9 @@ bool xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint32_t bits,
 }
 
 bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t deadline_ns,
-                    bool *woken)
+                    bool *by_wake)
 {
-    *woken = false;
+    *by_wake = false;
     if (os.no_wide) {
         return false;
     }
@@ -174,7 +174,7 @@ bool xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected, uint64_t d
     os.slept_on = word;
     os.slept_bits = UINT32_MAX; /* futex_waitv() has none: any wake ends it */
     os.slept_shared = true;
-    *woken = *word == expected && pass_time(deadline_ns);
+    *by_wake = *word == expected && pass_time(deadline_ns);
     return true;
 }
 
