@@ -51,6 +51,8 @@ static void a_long_wait_asks_for_fences(void **state)
     assert_int_equal(waiters_in_sleep, XSC_EVENT_WAITER | XSC_EVENT_PARKED); /* T3 is after it */
     assert_int_equal(event.waiters, XSC_EVENT_FENCED);
     assert_int_equal(event.seq, 1); /* T2 */
+    assert_int_equal(os.wakes, 1);  /* T4: whatever wakes went to those that return for T2 */
+    assert_int_equal(os.woke_count, UINT32_MAX);
     assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), 1000 * (uint64_t)MS),
                      -ETIMEDOUT);
     assert_int_equal(waiters_in_sleep & XSC_EVENT_FENCED, XSC_EVENT_FENCED);
