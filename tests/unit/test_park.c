@@ -481,6 +481,17 @@ static void alone_there_is_nobody_to_pass_it_to(void **state)
     assert_int_equal(*seconds_of(&word), 0);
 }
 
+static void a_waiter_that_may_discard_passes_nothing_on(void **state)
+{
+    const struct xsc_watch w = XSC_WATCH(&word.u32[0], 0);
+
+    (void)state;
+    xsc_parked[xsc_park_bucket(&word)] += PARKED_ONE;
+    os.in_sleep = woken_alone;
+    assert_int_equal(xsc_park_no_pass(&w, XSC_FOREVER), 0);
+    assert_int_equal(os.sleeps, 2);
+}
+
 static void woken_at_the_deadline(void)
 {
     xsc_unpark_one(&word);
@@ -722,6 +733,7 @@ int main(void)
         TEST(the_key_is_older_than_the_look),
         TEST(a_discarded_wake_is_passed_on),
         TEST(alone_there_is_nobody_to_pass_it_to),
+        TEST(a_waiter_that_may_discard_passes_nothing_on),
         TEST(who_times_out_passes_it_on),
         TEST(a_discarded_wake_is_passed_on_between_processes),
         TEST(a_collision_costs_a_call),
