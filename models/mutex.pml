@@ -9,7 +9,10 @@
  * cells at once. SEQ_CST: no membarrier, every unlock takes the slow way and fences.
  *
  * A waiter that has slept may find that it has waited long, at any time, and reserve the lock. With
- * -DTIMED thread 0 may give up, whenever it sleeps.
+ * -DTIMED=N the first N threads may give up, whenever they wait; at least one may not, for a thread
+ * that can wake by itself is never seen to be lost. TRYLOCK: any of them may try once
+ * instead of waiting. A wake goes to any of the sleepers that it is for, whatever the kernel orders
+ * them by (age, priority); a sleeper that finds its bits unchanged goes back to sleep.
  */
 #ifndef THREADS
 #define THREADS 2
@@ -26,12 +29,25 @@ byte mem[2];
 byte flags;
 byte parked; /* xsc_parked[], without FENCED: that is never there, or (SEQ_CST) from the start */
 byte asleep[THREADS]; /* 0 awake, 1 for the word, 2 for the byte: who has reserved */
+#ifndef DIRECT
 chan buffer[THREADS] = [2] of { byte, byte };
+#endif
 byte inside, sections;
 
+/*
+ * DIRECT, with SEQ_CST: no store buffers. Each operation on the word and on parked is then an atomic
+ * one, which waits for the buffer to be empty; that leaves DATA in it, which is looked at only after
+ * such an operation. Fewer states, for more threads and rounds.
+ */
+#ifdef DIRECT
+inline store(t, a, v) { mem[a] = v }
+inline fence(t) { true }
+#else
 inline store(t, a, v) { buffer[t] ! a, v }
 inline fence(t) { empty(buffer[t]) }
+#endif
 
+#ifndef DIRECT
 proctype drain(byte t)
 {
     byte a, v;
@@ -42,21 +58,28 @@ end:
     :: atomic { buffer[t] ? a, v -> mem[a] = v; a = 0; v = 0 }
     od
 }
+#endif
 
-/* futex_wake() for one of those asleep for `what`. */
+/* futex_wake() for one of those asleep for `what`, any of them. */
+#if THREADS > 2
+#define NONE_ASLEEP(what) (asleep[0] != what && asleep[1] != what && asleep[2] != what)
+#else
+#define NONE_ASLEEP(what) (asleep[0] != what && asleep[1] != what)
+#endif
+
 inline wake(t, what)
 {
-    fence(t);
-    if
-    :: atomic { asleep[0] == what -> asleep[0] = 0 }
-    :: atomic { asleep[1] == what -> asleep[1] = 0 }
+    atomic {
+        fence(t) ->
+        if
+        :: asleep[0] == what -> asleep[0] = 0
+        :: asleep[1] == what -> asleep[1] = 0
 #if THREADS > 2
-    :: atomic { asleep[2] == what -> asleep[2] = 0 }
-    :: d_step { asleep[0] != what && asleep[1] != what && asleep[2] != what }
-#else
-    :: d_step { asleep[0] != what && asleep[1] != what }
+        :: asleep[2] == what -> asleep[2] = 0
 #endif
-    fi
+        :: NONE_ASLEEP(what)
+        fi
+    }
 }
 
 inline unlock(t)
@@ -81,8 +104,6 @@ inline unlock(t)
         goto out
     :: else
     fi;
-#else
-    n = parked;
 #endif
     atomic {                                            /* S1: inline where was == 0 */
         fence(t) -> was = flags;
@@ -94,19 +115,17 @@ inline unlock(t)
     };
     if                                                  /* S2 */
     :: was & RESERVED ->
-        n = parked;
         if
 #ifdef WAKES_ANYBODY
-        :: n != 0 -> wake(t, 1)
+        :: parked != 0 -> wake(t, 1)
 #else
-        :: n != 0 -> wake(t, 2)
+        :: parked != 0 -> wake(t, 2)
 #endif
         :: else
         fi
     :: !(was & RESERVED) && was & PARKED ->
-        n = parked;
         if
-        :: n != 0 -> wake(t, 1)
+        :: parked != 0 -> wake(t, 1)
         :: else
         fi
     :: !was
@@ -157,13 +176,13 @@ inline take()
     slept = false
 }
 
-/* Off the CPU until somebody wakes it. With TIMED thread 0 may wake by itself. */
+/* Off the CPU until another thread wakes it, or (TIMED) its time is over. */
 inline sleep()
 {
     if
     :: asleep[t] == 0
 #ifdef TIMED
-    :: atomic { t == 0 -> asleep[t] = 0 }
+    :: atomic { t < TIMED -> asleep[t] = 0 }
 #endif
     fi
 }
@@ -175,6 +194,18 @@ proctype thread(byte t)
 
     do
     :: k < SECTIONS ->
+#ifdef TRYLOCK
+        if
+        :: atomic {
+               fence(t) ->
+               if
+               :: mem[HELD] == 0 && !(flags & RESERVED) -> mem[HELD] = 1; goto in
+               :: else -> goto done
+               fi
+           }
+        :: true
+        fi;
+#endif
 again:
         others = parked != 0;
         atomic {
@@ -202,24 +233,19 @@ again:
         barrier();                                      /* P2 */
 #endif
         do
-        :: reserved ->                                  /* L3, for the byte */
-            if
-            :: mem[HELD] == 0 -> break
-            :: atomic { mem[HELD] == 1 -> asleep[t] = 2 }; sleep()
-            fi
-        :: !reserved ->                                 /* L3, for the word */
-            if
-            :: d_step { CHANGED } -> break
-            :: atomic { !CHANGED -> asleep[t] = 1 }; sleep()
-            fi
+        :: reserved && mem[HELD] == 0 -> break          /* L3, for the byte */
+        :: atomic { reserved && mem[HELD] == 1 -> asleep[t] = 2 }; sleep()
+        :: !reserved && CHANGED -> break                /* L3, for the word */
+        :: atomic { !reserved && !CHANGED -> asleep[t] = 1 }; sleep()
 #ifdef TIMED
         /* The deadline, and the look that comes after it. */
-        :: d_step { t == 0 && (reserved -> mem[HELD] == 1 : !(CHANGED)) } -> goto give_up
+        :: t < TIMED && (reserved -> mem[HELD] == 1 : !CHANGED) -> goto give_up
 #endif
         od;
-        atomic { fence(t) -> parked-- };                /* P6 */
-        slept = true;
-        d_step { was = 0; held = 0; bits = 0 };
+        atomic {                                        /* P6 */
+            fence(t) ->
+            parked--; slept = true; was = 0; held = 0; bits = 0
+        };
         goto again;                                     /* L4 */
 
 #ifdef TIMED
@@ -236,7 +262,11 @@ give_up:
             fi;
 #ifndef KEEPS_WHAT_IT_RESERVED
             if
+#ifdef GIVES_UP_WITHOUT_PARKED
             :: reserved -> flags = flags & PARKED
+#else
+            :: reserved -> flags = PARKED
+#endif
             :: else
             fi;
 #endif
@@ -245,16 +275,12 @@ give_up:
         goto done;
 #endif
 in:
-        inside++;
-        assert(inside == 1);
-        assert(mem[DATA] == sections);
-        sections++;
-        inside--;
+        atomic { inside++; assert(inside == 1) };
+        d_step { assert(mem[DATA] == sections); sections++; inside-- };
         store(t, DATA, sections);
         unlock(t);
 done:
-        skip;
-        d_step { n = 0; was = 0; held = 0; bits = 0; others = false; k++ }
+        atomic { n = 0; was = 0; held = 0; bits = 0; others = false; k++ }
     :: else -> break
     od
 }
@@ -265,7 +291,11 @@ init
 
     atomic {
         do
+#ifdef DIRECT
+        :: t < THREADS -> run thread(t); t++
+#else
         :: t < THREADS -> run thread(t); run drain(t); t++
+#endif
         :: else -> break
         od;
         t = 0

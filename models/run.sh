@@ -29,7 +29,7 @@ check() {
     shift 3
     rm -f pan* ./*.trail
     if ! spin -a "$@" "$here/$model" >spin.log 2>&1 || [ ! -f pan.c ] ||
-        ! "$CC" -w -O2 -DSAFETY -DMEMLIM=1024 -o pan pan.c >>spin.log 2>&1; then
+        ! "$CC" -w -O2 -DSAFETY -DCOLLAPSE -DMEMLIM=1024 -o pan pan.c >>spin.log 2>&1; then
         cat spin.log
         verdict='does not build' states=-
     else
@@ -125,6 +125,18 @@ check holds futex.pml 'two halves: queued at the first, then the second compared
 check lost futex.pml 'two halves: only the first compared' -DHALVES -DFIRST_ONLY
 check lost futex.pml 'two halves: compared, then queued' -DHALVES -DCOMPARE_THEN_QUEUE
 
+echo '# a wake for one sleeper that goes to any, for words and events: all waiters but one may give up'
+check holds wake.pml 'three waiters, two rounds each, one store' -DSTORES=1
+check holds wake.pml 'three waiters, two stores' -DROUNDS=1
+check holds wake.pml 'two waiters, two rounds each, two stores' -DWAITERS=2
+check holds wake.pml 'a signal in two parts: SECOND is read before the first wake' -DSTORES=1 -DROUNDS=1 -DIN_TWO_PARTS
+check lost wake.pml 'a discarded wake is not passed on' -DSTORES=1 -DNO_PASS_ON
+check lost wake.pml 'passed on, and discarded again' -DSTORES=1 -DSTAYS_FIRST
+check lost wake.pml 'those that have passed one on are not woken' -DROUNDS=1 -DNO_SECOND_CALL
+check lost wake.pml 'SECOND is announced after falling asleep' -DROUNDS=1 -DANNOUNCED_TOO_LATE
+check lost wake.pml 'SECOND is read before the store' -DROUNDS=1 -DSECOND_READ_EARLY
+check lost wake.pml 'given up at the deadline, with the wake' -DSTORES=1 -DLEAVES_WITH_THE_WAKE
+
 echo '# event count'
 check holds event.pml 'one writer, one waiter'
 check holds event.pml 'one writer, two waiters, broadcast' $two -DBROADCAST
@@ -215,6 +227,7 @@ mapfile -t bits < <(sed -nE 's/^#define XSC_MUTEX_(PARKED|RESERVED) ([0-9]+)u.*/
 [ "${#bits[@]}" = 2 ] || { echo 'models/run.sh: no bits in include/xsc/lock.h'; failed=1; }
 three=(-DTHREADS=3 -DSECTIONS=1 "${bits[@]}")
 three_twice=(-DTHREADS=3 -DSECTIONS=2 "${bits[@]}" -DSEQ_CST)
+all_of_it=(-DTHREADS=3 -DSECTIONS=2 "${bits[@]}" -DSEQ_CST -DDIRECT)
 two_thrice=(-DTHREADS=2 -DSECTIONS=3 "${bits[@]}")
 two_twice=(-DTHREADS=2 -DSECTIONS=2 "${bits[@]}")
 check holds mutex.pml 'two threads, two sections each' "${two_twice[@]}"
@@ -223,6 +236,12 @@ check holds mutex.pml 'three threads, fences' "${three[@]}" -DSEQ_CST
 check holds mutex.pml 'three threads, two sections each, fences' "${three_twice[@]}"
 check holds mutex.pml 'two threads, three sections each, one gives up at any time' "${two_thrice[@]}" -DTIMED
 check holds mutex.pml 'three threads, one gives up at any time' "${three[@]}" -DTIMED
+check holds mutex.pml 'three threads, two may give up at any time, all may try once' "${three[@]}" -DTIMED=2 -DTRYLOCK
+check holds mutex.pml 'two threads, three sections each, one may give up, both may try once' "${two_thrice[@]}" -DTIMED -DTRYLOCK
+check holds mutex.pml 'three threads, two sections each, fences, one gives up at any time' "${all_of_it[@]}" -DTIMED
+check holds mutex.pml 'three threads, two sections each, fences, two may give up at any time, all may try once' "${all_of_it[@]}" -DTIMED=2 -DTRYLOCK
+check lost mutex.pml 'gives its reservation up without PARKED' "${all_of_it[@]}" -DTIMED -DGIVES_UP_WITHOUT_PARKED
+check lost mutex.pml 'the same, two may give up, all may try once' "${all_of_it[@]}" -DTIMED=2 -DTRYLOCK -DGIVES_UP_WITHOUT_PARKED
 check lost mutex.pml 'no barrier by the waiter' "${two_twice[@]}" -DNO_BARRIER
 check lost mutex.pml 'no second look by the owner' "${two_twice[@]}" -DNO_SECOND_LOOK
 check lost mutex.pml 'the one that was woken takes it and forgets the others' "${three[@]}" -DFORGETS_THE_OTHERS

@@ -5,15 +5,16 @@
  * WHAT EACH SIDE STORES AND READS
  *
  *     writer                                      waiter
- *     W1  make the condition true                 P1  c = waiters += 4             (atomic)
+ *     W1  make the condition true                 P1  c = waiters += 8             (atomic)
  *     --  compiler barrier                        P2  barrier, as in user/park.c, by c
  *     W2  n = waiters; 0: done                    P3  key = seq                   (acquire)
  *     W3  fence; n = waiters; none: done          --  prepare returns
  *     W4  seq += 1                   (atomic)     P4  look at the condition; true: P8
  *     W5  fence; n = waiters                      P5  watch seq for a while
- *     W6  n & PARKED: futex_wake(seq)             P6  waiters |= PARKED (atomic); fence
- *                                                 P7  futex_wait(seq, key), until seq != key
- *                                                 P8  waiters -= 4; the last one: PARKED off
+ *     W6  n & PARKED: wake, as W4 of              P6  waiters |= PARKED (atomic); fence
+ *         user/park.c, with SECOND of n           P7  futex_wait(seq, key), until seq != key
+ *                                                 P8  waiters -= 8; the last one: PARKED and
+ *                                                     SECOND off
  *
  * A wake-up is lost if P4 misses W1 and P7 sleeps with nobody to wake it. W2, W3 and P1, P2, P4
  * are the litmus of user/park.c, with the condition for the word: if P4 misses W1, the
@@ -26,11 +27,15 @@
  *                              on either side: P7 misses W4, so W5 sees P6, and W6 wakes.
  *
  * The key is read after the barrier, so that fewer old signals end the wait; before it would do.
- * One sleeper is woken by W6 for each signal, and any sleeper that it may be has a key older
- * than W4, or the kernel would not have let it sleep; so no wake is spent on one that sleeps on.
+ * W6 wakes one sleeper for a signal, in the kernel's order, which is by priority. It may be one that
+ * prepared after W4: its key is not older than W4, and it has to sleep on, while the wake was for
+ * another. So there are two classes of sleepers, and a discarded wake is passed on: DISCARDED WAKES
+ * in user/park.c, with seq for the word and the bit SECOND of waiters for `seconds`. D3 sets SECOND
+ * (atomic) and fences before its look at seq, W4 and W5 have a fence between, and P8 takes it off
+ * as it does PARKED. W6 may be late, after the event's memory was freed: it has SECOND from W5.
  *
- * PARKED stays set until nobody is left between P1 and P8: a stale one costs a system call,
- * and taking it off with somebody inside could take off another's.
+ * PARKED stays set until the last waiter between P1 and P8 leaves: a stale one costs a system call,
+ * and taking it off earlier could take off another waiter's.
  *
  * FENCED. All zeroes: writers do not fence, and P2 is membarrier(). P1 found FENCED: P2 is a fence.
  * FENCED is set only where P2 could not reach the writers (WITHOUT MEMBARRIER in user/park.c), by
@@ -40,16 +45,17 @@
  *     T1  P7, but until XSC_SETTLE_NS after P1 at most; seq != key: P8
  *     T2  seq += 1                   (atomic)
  *     T3  waiters |= FENCED          (atomic)
- *     T4  P8; the caller looks, and prepares again
+ *     T4  wake all
+ *     T5  P8; the caller looks, and prepares again
  *
  * A waiter whose P1 finds FENCED needs only a fence, for the reasons given there: the one that
  * executed T3 was counted since XSC_SETTLE_NS before, so a writer that loaded 0 did so before that,
  * and its W1 has become visible. It is never taken off. A waiter whose P1 found none does not know
  * of a later T3 when it comes to P6, so it goes by the FENCED that P6 finds. If it finds none, it
- * executes T1 to T4. If it finds one, then T2, which comes before T3, is visible: either its key is
+ * executes T1 to T5. If it finds one, then T2, which comes before T3, is visible: either its key is
  * older, and P7 returns for its caller to look, after T3; or P3 has read T2 and P4 is after T2,
- * when the W1 of writers that loaded 0 had become visible. Others need not be woken by T2: those
- * asleep found no FENCED at P6 and return by T1.
+ * when the W1 of writers that loaded 0 had become visible. T4, because a sleeper that takes the wake
+ * of a signal and finds seq changed by T2 alone returns, and does not pass that wake on.
  *
  * SHARED. A writer in another process is reached by membarrier(GLOBAL_EXPEDITED) only if that
  * process has registered. It knows that itself (xsc_event_joined), so it fences unless it has;
@@ -80,10 +86,18 @@ extern inline void xsc_event_signal(struct xsc_event *event);
 extern inline void xsc_event_broadcast(struct xsc_event *event);
 extern inline void xsc_event_signal_shared(struct xsc_event *event);
 extern inline void xsc_event_broadcast_shared(struct xsc_event *event);
+extern inline struct xsc_event_wake xsc_event_signal_begin(struct xsc_event *event);
+extern inline struct xsc_event_wake xsc_event_broadcast_begin(struct xsc_event *event);
+extern inline struct xsc_event_wake xsc_event_signal_begin_shared(struct xsc_event *event);
+extern inline struct xsc_event_wake xsc_event_broadcast_begin_shared(struct xsc_event *event);
+extern inline void xsc_event_signal_end(struct xsc_event_wake wake);
+extern inline bool xsc_event_has_waiters(const struct xsc_event *event);
 
 _Static_assert(sizeof(struct xsc_event) == 8, "an event is 8 bytes");
 
-#define ANY_BIT 1u /* of the futex's bit set: an event's sleepers are all alike */
+/* Of the futex's bit set: the classes of sleepers. */
+#define FIRST_BIT 1u
+#define SECOND_BIT 2u
 
 /* ----------------------------------------------------------------------------- waiting ---- */
 
@@ -106,7 +120,7 @@ static void leave(struct xsc_event *e)
     do {
         next = now - XSC_EVENT_WAITER;
         if (next < XSC_EVENT_WAITER) {
-            next &= ~XSC_EVENT_PARKED;
+            next &= ~(XSC_EVENT_PARKED | XSC_EVENT_SECOND);
         }
     } while (!__atomic_compare_exchange_n(&e->waiters, &now, next, 1, XSC_CAS_RELEASE));
 }
@@ -120,6 +134,34 @@ struct sleeper {
 static bool moved_on(const struct sleeper *s)
 {
     return __atomic_load_n(&s->event->seq, __ATOMIC_ACQUIRE) != s->key;
+}
+
+static struct xsc_event_wake waking(struct xsc_event *e, uint32_t count, uint32_t n, bool shared)
+{
+    const uint32_t flags = (n & XSC_EVENT_SECOND) | (shared ? XSC_EVENT_WAKE_SHARED_ : 0);
+
+    return (struct xsc_event_wake){n & XSC_EVENT_PARKED ? &e->seq : NULL, count, flags};
+}
+
+/* W6. */
+void xsc_event_signal_end_slow(struct xsc_event_wake w)
+{
+    xsc_wake_classes(w.at, FIRST_BIT, SECOND_BIT, w.count, w.flags & XSC_EVENT_SECOND,
+                     w.flags & XSC_EVENT_WAKE_SHARED_);
+}
+
+/* D2 and D3, where others are in the event. */
+static bool pass_signal_on(const struct sleeper *s)
+{
+    const uint32_t n = xsc_fence_load(&s->event->waiters);
+
+    if (n < 2 * XSC_EVENT_WAITER) {
+        return false;
+    }
+    xsc_event_signal_end_slow(waking(s->event, 1, n, s->shared));
+    __atomic_fetch_or(&s->event->waiters, XSC_EVENT_SECOND, __ATOMIC_SEQ_CST);
+    xsc_fence();
+    return true;
 }
 
 /* Whether P2 may have missed a writer. now: what P6 found in the event's waiters. */
@@ -140,11 +182,12 @@ static uint64_t look_every_ns(const struct sleeper *s, bool in_doubt)
     return in_doubt ? XSC_SETTLE_NS : XSC_FOREVER;
 }
 
-/* T2 and T3. */
+/* T2 to T4. */
 static void signals_must_fence(struct xsc_event *e)
 {
     __atomic_fetch_add(&e->seq, 1, __ATOMIC_SEQ_CST);
     __atomic_fetch_or(&e->waiters, XSC_EVENT_FENCED, __ATOMIC_SEQ_CST);
+    xsc_wake_classes(&e->seq, FIRST_BIT, SECOND_BIT, UINT32_MAX, true, false);
 }
 
 /* P6 and P7. True where the caller is to look at its condition. */
@@ -156,22 +199,25 @@ static bool sleep_on_event(void *arg, uint64_t deadline_ns)
     const uint64_t until_ns = xsc_next_look(deadline_ns, look_every_ns(s, in_doubt));
 
     xsc_fence();
+    bool second = false, over = false, moved = moved_on(s);
     uint64_t refused_ns = 0;
 
-    while (!moved_on(s)) {
-        xsc_nap_if_refused(xsc_sleep(&s->event->seq, s->key, ANY_BIT, until_ns, s->shared),
-                           &refused_ns, until_ns);
-        if (until_ns != XSC_FOREVER && xsc_port_now_ns() >= until_ns) {
-            const bool moved = moved_on(s);
+    while (!moved && !over) {
+        const enum xsc_slept end = xsc_sleep(&s->event->seq, s->key,
+                                             second ? SECOND_BIT : FIRST_BIT, until_ns, s->shared);
 
-            if (moved || until_ns == deadline_ns) {
-                return moved;
-            }
-            if (in_doubt && !s->shared) {
-                signals_must_fence(s->event);
-            }
-            return true;
+        xsc_nap_if_refused(end, &refused_ns, until_ns);
+        over = until_ns != XSC_FOREVER && xsc_port_now_ns() >= until_ns;
+        moved = moved_on(s);
+        if (end == XSC_SLEPT_WOKEN && !moved && !second) {
+            second = pass_signal_on(s);
         }
+    }
+    if (moved || until_ns == deadline_ns) {
+        return moved;
+    }
+    if (in_doubt && !s->shared) {
+        signals_must_fence(s->event);
     }
     return true;
 }
@@ -225,25 +271,35 @@ void xsc_event_cancel_shared(struct xsc_event *event, uint32_t key)
 
 /* -------------------------------------------------------------------------- signalling ---- */
 
-/* W4 to W6. */
-static void let_look(struct xsc_event *e, uint32_t count, bool shared)
+/* W4 and W5. */
+static struct xsc_event_wake advance(struct xsc_event *e, uint32_t count, bool shared)
 {
     __atomic_fetch_add(&e->seq, 1, __ATOMIC_SEQ_CST);
-    if (xsc_fence_load(&e->waiters) & XSC_EVENT_PARKED) {
-        xsc_wake_counted(&e->seq, ANY_BIT, count, shared);
+    return waking(e, count, xsc_fence_load(&e->waiters), shared);
+}
+
+struct xsc_event_wake xsc_event_signal_begin_slow(struct xsc_event *event, uint32_t count)
+{
+    if (xsc_fence_load(&event->waiters) >= XSC_EVENT_WAITER) { /* W3 */
+        return advance(event, count, false);
     }
+    return (struct xsc_event_wake){NULL, 0, 0};
+}
+
+struct xsc_event_wake xsc_event_signal_begin_shared_slow(struct xsc_event *event, uint32_t count)
+{
+    if (xsc_fence_load(&event->waiters) >= XSC_EVENT_WAITER) {
+        return advance(event, count, true);
+    }
+    return (struct xsc_event_wake){NULL, 0, 0};
 }
 
 void xsc_event_signal_slow(struct xsc_event *event, uint32_t count)
 {
-    if (xsc_fence_load(&event->waiters) >= XSC_EVENT_WAITER) { /* W3 */
-        let_look(event, count, false);
-    }
+    xsc_event_signal_end(xsc_event_signal_begin_slow(event, count));
 }
 
 void xsc_event_signal_shared_slow(struct xsc_event *event, uint32_t count)
 {
-    if (xsc_fence_load(&event->waiters) >= XSC_EVENT_WAITER) {
-        let_look(event, count, true);
-    }
+    xsc_event_signal_end(xsc_event_signal_begin_shared_slow(event, count));
 }

@@ -68,6 +68,7 @@ enum xsc_slept xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint3
     const bool bounded = deadline_ns != XSC_FOREVER && deadline_ns / NS_PER_S <= FUTEX_TIME_MAX;
     const int saved = errno;
 
+    /* 0 is a wake and nothing else: a signal, the deadline and a changed word have errors. */
     const enum xsc_slept end = syscall(FUTEX_CALL, word, op, expected, bounded ? &until : NULL,
                                        NULL, bits) >= 0
                                    ? XSC_SLEPT_WOKEN
@@ -82,13 +83,15 @@ int xsc_this_cpu(void)
     return sched_getcpu(); /* no system call where the C library registers rseq(2), or has a vDSO */
 }
 
-void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
+uint32_t xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
 {
     const int op = FUTEX_WAKE_BITSET | (shared ? 0 : FUTEX_PRIVATE_FLAG);
     const int saved = errno;
+    const long woken = syscall(FUTEX_CALL, word, op, count > INT_MAX ? INT_MAX : (int)count, NULL,
+                               NULL, bits);
 
-    syscall(FUTEX_CALL, word, op, count > INT_MAX ? INT_MAX : (int)count, NULL, NULL, bits);
     errno = saved;
+    return woken > 0 ? (uint32_t)woken : 0;
 }
 
 /*

@@ -78,9 +78,13 @@ _Static_assert(sizeof(struct xsc_ticket) == 4 && sizeof(struct xsc_queue) == siz
 extern inline void xsc_ticket_lock(struct xsc_ticket *t);
 extern inline int xsc_ticket_trylock(struct xsc_ticket *t);
 extern inline void xsc_ticket_unlock(struct xsc_ticket *t);
+extern inline bool xsc_ticket_is_held(const struct xsc_ticket *t);
+extern inline bool xsc_ticket_has_waiters(const struct xsc_ticket *t);
 extern inline void xsc_queue_lock(struct xsc_queue *q, struct xsc_queue_node *node);
 extern inline int xsc_queue_trylock(struct xsc_queue *q, struct xsc_queue_node *node);
 extern inline void xsc_queue_unlock(struct xsc_queue *q, struct xsc_queue_node *node);
+extern inline bool xsc_queue_is_held(const struct xsc_queue *q);
+extern inline bool xsc_queue_has_waiters(const struct xsc_queue *q);
 
 #define LOOK_AGAIN_NS 20000u /* while watching: are we too many now? */
 #define YIELDS 32            /* before a queue's waiter parks */

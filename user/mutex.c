@@ -49,9 +49,26 @@
  * unlock is later; it is taken off by the one that set it, as it takes the lock, or gives up while
  * it is held. Who parks while it is reserved is woken by the unlock of the one it is reserved for.
  *
- * TIMEOUTS. Who gives up may have been the one woken. But a park that ends at its deadline looks
- * once more, and finds other bits than its own, and so is no timeout: it comes to L1 and L2 first,
- * which take the lock or put PARKED on. Unless another has put PARKED on before: then it is on.
+ * TIMEOUTS. A waiter that gives up may be the one that was woken, on which the others rely. So it
+ * leaves only while PARKED is on, or turns it on as it leaves:
+ * - It has parked for the word. A park that ends at its deadline looks once more. If the bits are
+ *   not those of L2, that is no timeout: the waiter comes to L1 and L2 first, which take the lock
+ *   or turn PARKED on. If they are the same, PARKED is among them, and the lock is held or reserved:
+ *   the next unlock, or the unlock by the thread that it is reserved for, wakes one of the others.
+ * - It has no time left after L2: L2 has turned PARKED on, while the lock was held or reserved.
+ * - It has reserved the lock, and relies on PARKED no longer: S2 may have taken PARKED off when it
+ *   woke this very waiter, and L2 has turned on RESERVED in its place, so the others' only hope is
+ *   that it takes the lock. If the lock is free it does take it. Else it turns RESERVED into PARKED,
+ *   in one atomic operation and while the lock is held: the next unlock wakes one.
+ * A thread that tries once (trylock, a timeout of 0) is never one that others rely on: it has not
+ * parked, and leaves PARKED as it is unless nobody is parked.
+ *
+ * A WAKE THAT IS DISCARDED. Between the wake and the look of the waiter that was woken, another may
+ * have taken the lock and a third may have turned PARKED on, so that the bits are those of L2 again;
+ * or an unlock's S2 or U3, delayed for long, hits a waiter that parked since. It goes back to sleep,
+ * and nothing is lost: PARKED is among the bits that it has just seen, and the lock was held or
+ * reserved. For the same reason it does not matter which of the sleepers the kernel wakes first. So
+ * such a wake is not passed on (user/park.c, DISCARDED): under contention it is frequent.
  *
  * NOTHING IS TOUCHED AFTER U2 AND S1, so the next owner may free the memory.
  *
@@ -78,6 +95,8 @@ extern inline void xsc_mutex_lock(struct xsc_mutex *m);
 extern inline int xsc_mutex_trylock(struct xsc_mutex *m);
 extern inline int xsc_mutex_lock_for(struct xsc_mutex *m, uint64_t timeout_ns);
 extern inline void xsc_mutex_unlock(struct xsc_mutex *m);
+extern inline bool xsc_mutex_is_held(const struct xsc_mutex *m);
+extern inline bool xsc_mutex_has_waiters(const struct xsc_mutex *m);
 
 #define PATIENCE_NS 10000000u /* several time slices: who has lost its CPU is not starved yet */
 #define SPINS 8               /* looks before the first park, */
@@ -180,9 +199,10 @@ static bool park(const struct contender *c, uint32_t bits)
         }
         left_ns = c->deadline_ns - now_ns;
     }
-    return !xsc_park_slow(c->reserved ? &given : &state, left_ns);
+    return !xsc_park_no_pass(c->reserved ? &given : &state, left_ns);
 }
 
+/* Takes it after all if it is free. Else the others are left to the next unlock: see TIMEOUTS. */
 static int give_up(const struct contender *c)
 {
     uint32_t was = __atomic_load_n(&c->m->word, __ATOMIC_RELAXED);
@@ -191,7 +211,9 @@ static int give_up(const struct contender *c)
         if (take(c, &was)) {
             return 0;
         }
-        if (!c->reserved || change(c->m, &was, was & ~XSC_MUTEX_RESERVED)) {
+        const uint32_t to = (was & ~XSC_MUTEX_RESERVED) | XSC_MUTEX_PARKED;
+
+        if (!c->reserved || change(c->m, &was, to)) {
             return -ETIMEDOUT;
         }
     }

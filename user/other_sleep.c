@@ -51,12 +51,13 @@ int xsc_this_cpu(void)
     return -1;
 }
 
-void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
+uint32_t xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
 {
     (void)word;
     (void)bits;
     (void)count;
     (void)shared;
+    return 0;
 }
 
 bool xsc_barrier_register(bool shared)

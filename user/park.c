@@ -153,8 +153,47 @@
  *   apart by 32 bits), because the one woken alone might be another word's.
  *   W4' sees P1' whenever W3 sees P1: P1 releases, W3 acquires.
  *
+ * DISCARDED WAKES
+ *
+ * W4 of an unpark_one is a wake for one sleeper, and the kernel chooses it, by priority. It may be one
+ * whose condition is not met: another value than the one it waits for, or it parked after W1, before
+ * a W4 that was late. If it went back to sleep, the waiter that W1 was for would sleep for ever. So
+ * the sleepers of a word are of two classes, told apart by the futex's bit set:
+ *
+ *     writer, W4                                  waiter, woken by a wake, condition not met
+ *     wake `count` of FIRST                       D1  it is SECOND already: back to P3
+ *     fewer than that woken, and seconds != 0:    D2  passes the wake on: W4 with a count of 1
+ *         wake all of SECOND                      D3  seconds += 1 (atomic); fence
+ *                                                 D4  back to P3, sleeping as SECOND from now on;
+ *                                                     seconds -= 1 when it leaves
+ *
+ * Claim: when W4 and what follows from it is over, a waiter returns whose condition is met, or
+ * every waiter that was asleep at W4 has looked after W1. The wake is with one FIRST at a time. That
+ * one returns, or hands the wake on and is a FIRST no more, so there are at most as many steps as
+ * FIRSTs. The last step finds no FIRST asleep and wakes all of SECOND. A SECOND is woken only together
+ * with all others, so it takes a wake from none of them and has nothing to pass on.
+ * - Asleep at W4, not FIRST, not woken in the last step: impossible but for `seconds` read as 0. Then
+ *   D3 and D4's look, with a fence between, against W1 and the look at seconds, with W3's fence
+ *   between, are the litmus: that waiter's look sees W1. For the look at `seconds` in a D2, W1 came
+ *   before the wake that brought D2 about, and D2 has a fence of its own.
+ * - A waiter leaves at its deadline: xsc_sleep() says whether a wake had chosen it, and D2 is done
+ *   before it leaves, met or over being decided by a look after that.
+ * - A waiter alone in its bucket has none to pass a wake to, and stays FIRST: a waiter that slept for
+ *   this word before W4 did its P1 before that, and D2's fence and load see it.
+ * - A waiter X may return with the wake because its condition was met by another store. That store
+ *   has a W4 of its own, whose wake X does not take: each wait takes one at most. It ends with another
+ *   waiter whose condition is met, and so on; so as many such waiters return as there were wakes, and
+ *   none is left where each of them had one. (Where a store meets several and wakes one, as where all
+ *   wait for the same, the waiter that returned is the one that acts on it.)
+ * - 8-byte private words are woken all together: they are like SECOND. 8-byte shared words: a waiter
+ *   in futex_waitv() is FIRST and would take any wake, whatever its bits; after D2 it sleeps as where
+ *   there is no futex_waitv().
+ * - Waits that may discard (xsc_park_no_pass()): the mutex, see there.
+ * models/wake.pml has it.
+ *
  * SHARED words have no counter (see xsc/park.h), so W always does W4, and the kernel's part of
- * the argument is all there is. 8-byte shared words sleep on both halves at once with
+ * the argument is all there is. Nor have they `seconds`: a wake for one that finds fewer FIRSTs than
+ * it is for always makes the second system call. 8-byte shared words sleep on both halves at once with
  * futex_waitv(): queued at the first half, which W4 wakes, before the second is compared.
  * Where the kernel lacks it, on the first half, for a millisecond at a time.
  *
@@ -217,14 +256,24 @@ uint64_t xsc_next_look(uint64_t deadline_ns, uint64_t every_ns)
     return next < deadline_ns ? next : deadline_ns;
 }
 
-void xsc_wake_counted(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
+uint32_t xsc_wake_counted(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
 {
     struct xsc_slot *slot = xsc_slot_claim(&xsc_library.stats, xsc_port_slot_hint());
 
     xsc_count(&slot->n.wakes, 1);
     xsc_slot_release(slot);
     xsc_stamp_wake(word);
-    xsc_wake(word, bits, count, shared);
+    return xsc_wake(word, bits, count, shared);
+}
+
+void xsc_wake_classes(const volatile uint32_t *word, uint32_t first, uint32_t second,
+                      uint32_t count, bool look_second, bool shared)
+{
+    if (count == UINT32_MAX) {
+        xsc_wake_counted(word, first | second, count, shared);
+    } else if (xsc_wake_counted(word, first, count, shared) < count && look_second) {
+        xsc_wake_counted(word, second, UINT32_MAX, shared);
+    }
 }
 
 /* ------------------------------------------------------------------ one sleep, by size ---- */
@@ -240,10 +289,28 @@ static const volatile uint32_t *futex_of(const volatile void *word)
     return (const volatile uint32_t *)((uintptr_t)word & ~(uintptr_t)3);
 }
 
-/* Which of the words in those 4 bytes. */
-static uint32_t futex_bit(const volatile void *word)
+/* Which of the words in those 4 bytes, and which class of its sleepers: see DISCARDED. */
+#define SECOND_SHIFT 4
+
+static uint32_t futex_bit(const volatile void *word, bool second)
 {
-    return 1u << ((uintptr_t)word & 3);
+    return 1u << (((uintptr_t)word & 3) + (second ? SECOND_SHIFT : 0));
+}
+
+/* How many sleep as SECOND: user/process.h. Buckets share these: one too many costs a system call. */
+#define SECONDS 64u
+static uint32_t seconds[SECONDS];
+
+static uint32_t *seconds_of(const volatile void *word)
+{
+    return &seconds[xsc_park_bucket(word) % SECONDS];
+}
+
+/* W4. */
+static void wake(const volatile void *word, uint32_t count, bool shared)
+{
+    xsc_wake_classes(futex_of(word), futex_bit(word, false), futex_bit(word, true), count,
+                     shared || xsc_heads(seconds_of(word)), shared);
 }
 
 static uint32_t wide_bit(const volatile void *word)
@@ -284,30 +351,32 @@ static uint64_t part_of(const struct xsc_watch *w, uint32_t around)
 struct parking {
     const struct xsc_watch *watch;
     bool shared;
-    uint64_t *parks; /* NULL, or where they are counted: relaxed, one writer */
+    bool may_discard; /* what it does not pass on is not lost */
+    uint64_t *parks;  /* NULL, or where they are counted: relaxed, one writer */
 };
 
 /*
  * P3 and P4: looks, and sleeps if that may have to last. Every load that says "unchanged" is
  * the one that the kernel's comparison starts from. The caller looks again in any case.
  */
-static enum xsc_slept look_and_sleep(const struct parking *p, uint64_t until_ns)
+static enum xsc_slept look_and_sleep(const struct parking *p, uint64_t until_ns, bool second)
 {
     const struct xsc_watch *w = p->watch;
     const volatile uint32_t *futex = futex_of(w->word);
+    const uint32_t bit = futex_bit(w->word, second);
     enum xsc_slept end = XSC_SLEPT_CHANGED;
 
     if (w->size < 4) {
         const uint32_t around = load_around(futex);
 
         if (!xsc_watch_holds(w, part_of(w, around))) {
-            end = xsc_sleep(futex, around, futex_bit(w->word), until_ns, p->shared);
+            end = xsc_sleep(futex, around, bit, until_ns, p->shared);
         }
     } else if (w->size == 4) {
         const uint32_t value = (uint32_t)xsc_watch_load(w);
 
         if (!xsc_watch_holds(w, value)) {
-            end = xsc_sleep(futex, value, futex_bit(w->word), until_ns, p->shared);
+            end = xsc_sleep(futex, value, bit, until_ns, p->shared);
         }
     } else if (!p->shared) {
         uint32_t *seq = &wide[xsc_park_bucket(w->word)].seq;
@@ -322,14 +391,36 @@ static enum xsc_slept look_and_sleep(const struct parking *p, uint64_t until_ns)
 
         memcpy(&first, &value, sizeof(first));
         if (!xsc_watch_holds(w, value)) {
-            end = xsc_sleep_wide((const volatile uint64_t *)w->word, value, until_ns);
+            end = second ? XSC_SLEPT_REFUSED
+                         : xsc_sleep_wide((const volatile uint64_t *)w->word, value, until_ns);
             if (end == XSC_SLEPT_REFUSED) {
-                end = xsc_sleep(futex, first, futex_bit(w->word),
-                                xsc_next_look(until_ns, XSC_LOOK_REFUSED_NS), true);
+                end = xsc_sleep(futex, first, bit, xsc_next_look(until_ns, XSC_LOOK_REFUSED_NS),
+                                true);
             }
         }
     }
     return end;
+}
+
+/*
+ * D2 to D4. False: this waiter goes on as FIRST. 8-byte private words are woken all together, so
+ * that their waiters take no wake from another.
+ */
+static bool pass_on(const struct parking *p, uint32_t generation)
+{
+    const volatile void *word = p->watch->word;
+
+    if (p->may_discard || (p->watch->size == 8 && !p->shared) ||
+        (!p->shared &&
+         xsc_heads_of(xsc_fence_load(&xsc_parked[xsc_park_bucket(word)]), generation) < 2)) {
+        return false;
+    }
+    wake(word, 1, p->shared);
+    if (!p->shared) {
+        xsc_heads_enter(seconds_of(word), generation);
+        xsc_fence();
+    }
+    return true;
 }
 
 /*
@@ -339,22 +430,25 @@ static enum xsc_slept look_and_sleep(const struct parking *p, uint64_t until_ns)
 static bool sleep_until_met(const struct parking *p, uint64_t deadline_ns, uint64_t every_ns,
                             uint32_t generation)
 {
+    bool second = false, over = false, met = xsc_watch_met(p->watch);
     uint64_t refused_ns = 0;
 
-    for (;;) {
-        if (xsc_watch_met(p->watch)) {
-            return true;
-        }
+    while (!met && !over) {
         const uint64_t until_ns = xsc_next_look(deadline_ns, every_ns);
+        const enum xsc_slept end = look_and_sleep(p, until_ns, second);
 
-        xsc_nap_if_refused(look_and_sleep(p, until_ns), &refused_ns, until_ns);
-        if (deadline_ns != XSC_FOREVER && xsc_port_now_ns() >= deadline_ns) {
-            return xsc_watch_met(p->watch);
+        xsc_nap_if_refused(end, &refused_ns, until_ns);
+        over = deadline_ns != XSC_FOREVER && xsc_port_now_ns() >= deadline_ns;
+        met = xsc_watch_met(p->watch);
+        if (end == XSC_SLEPT_WOKEN && !met && !second) {
+            second = pass_on(p, generation);
         }
-        if (!p->shared && xsc_generation() != generation) {
-            return xsc_watch_met(p->watch);
-        }
+        over = over || (!p->shared && xsc_generation() != generation);
     }
+    if (second && !p->shared) {
+        xsc_heads_leave(seconds_of(p->watch->word), generation);
+    }
+    return met;
 }
 
 /* -------------------------------------------------------------------------- relief ---- */
@@ -524,6 +618,13 @@ int xsc_park_slow(const struct xsc_watch *watch, uint64_t timeout_ns)
     return xsc_watch_then(watch, NULL, timeout_ns, park_private, &p);
 }
 
+int xsc_park_no_pass(const struct xsc_watch *watch, uint64_t timeout_ns)
+{
+    struct parking p = {.watch = watch, .may_discard = true};
+
+    return xsc_watch_then(watch, NULL, timeout_ns, park_private, &p);
+}
+
 int xsc_park_site(struct xsc_site *site, const struct xsc_watch *watch, uint64_t timeout_ns)
 {
     struct parking p = {.watch = watch};
@@ -563,7 +664,7 @@ static bool unpark(const volatile void *word, uint32_t count)
         xsc_park_fenced(b);
         return false;
     }
-    xsc_wake_counted(futex_of(word), futex_bit(word), count, false); /* W4 */
+    wake(word, count, false); /* W4 */
     if (!((uintptr_t)word & 7) && __atomic_load_n(&wide[b].waiters, __ATOMIC_RELAXED)) {
         __atomic_fetch_add(&wide[b].seq, 1, __ATOMIC_RELEASE); /* W4' */
         xsc_wake_counted(&wide[b].seq, wide_bit(word), UINT32_MAX, false);
@@ -586,10 +687,10 @@ bool xsc_unpark_told(const volatile void *word)
 
 void xsc_unpark_one_shared(const volatile void *word)
 {
-    xsc_wake_counted(futex_of(word), futex_bit(word), 1, true);
+    wake(word, 1, true);
 }
 
 void xsc_unpark_all_shared(const volatile void *word)
 {
-    xsc_wake_counted(futex_of(word), futex_bit(word), UINT32_MAX, true);
+    wake(word, UINT32_MAX, true);
 }

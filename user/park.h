@@ -23,8 +23,16 @@ int xsc_watch_then(const struct xsc_watch *w, struct xsc_site *own, uint64_t tim
 /* Before a wake-up: when that was, for whoever it wakes. */
 void xsc_stamp_wake(const volatile void *word);
 
-/* Wakes, and counts that. */
-void xsc_wake_counted(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared);
+/* Wakes, and counts that. Returns how many were woken. */
+uint32_t xsc_wake_counted(const volatile uint32_t *word, uint32_t bits, uint32_t count,
+                          bool shared);
+
+/*
+ * Wakes `count` sleepers of the class `first`, and all of `second` if there are fewer and `look_second`
+ * says that some may be there. UINT32_MAX: all of both. See DISCARDED in user/park.c.
+ */
+void xsc_wake_classes(const volatile uint32_t *word, uint32_t first, uint32_t second,
+                      uint32_t count, bool look_second, bool shared);
 
 /*
  * How long a sleeper goes without looking for itself: until its deadline where its waker
@@ -35,6 +43,12 @@ uint64_t xsc_next_look(uint64_t deadline_ns, uint64_t every_ns);
 /* xsc_park_site(), which counts in *parks how often it left the CPU: by one thread at a time. */
 int xsc_park_told(struct xsc_site *site, const struct xsc_watch *watch, uint64_t timeout_ns,
                   uint64_t *parks);
+
+/*
+ * xsc_park_slow() for a waiter that may discard a wake: for words whose state tells the next writer
+ * to wake a waiter again.
+ */
+int xsc_park_no_pass(const struct xsc_watch *watch, uint64_t timeout_ns);
 
 /* xsc_unpark_all(), which tells whether it entered the kernel. */
 bool xsc_unpark_told(const volatile void *word);

@@ -27,7 +27,7 @@ enum xsc_slept {
  * Sleeps unless *word is no longer `expected`, until xsc_wake() for that word and one of `bits`,
  * until deadline_ns of the OS clock (XSC_FOREVER: none), or until a signal. Compare-and-sleep is
  * atomic with respect to a writer that stores and then calls xsc_wake(). shared: the writer may be
- * in another process.
+ * in another process. XSC_SLEPT_WOKEN: a wake ended it, and counted this sleeper among its own.
  *
  * XSC_SLEPT_REFUSED: memory that the kernel takes no futex in (a device's, a read-only private
  * mapping), or a filter that forbids the system call. A caller that would call again naps in
@@ -37,8 +37,8 @@ enum xsc_slept xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint3
                          uint64_t deadline_ns, bool shared);
 
 /*
- * The same, shared, for 8 aligned bytes, any of which may change; woken as its first half.
- * XSC_SLEPT_REFUSED also where the OS has no such call.
+ * The same, shared, for 8 aligned bytes, any of which may change; woken as its first half, by a wake
+ * with any bits. XSC_SLEPT_REFUSED also where the OS has no such call.
  */
 enum xsc_slept xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected,
                               uint64_t deadline_ns);
@@ -81,8 +81,11 @@ uint64_t xsc_slack(uint64_t ns);
 /* The CPU that this thread runs on, or ran on a moment ago; -1 where that can't be told. */
 int xsc_this_cpu(void);
 
-/* Wakes at most count of those who sleep for that word and one of bits. */
-void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared);
+/*
+ * Wakes at most count of those that sleep for that word and one of bits, in the kernel's order (by
+ * priority). Returns how many; 0 where sleepers wake by themselves.
+ */
+uint32_t xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared);
 
 /*
  * Registers this process for xsc_barrier_everywhere(), its own or (shared) anybody's. May take

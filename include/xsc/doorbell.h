@@ -32,6 +32,10 @@
  * PROCESSES. A child after fork() has a copy of the bell, which rings and listens to the same
  * descriptor: words in shared memory may be waited for. Each process closes its own copy.
  *
+ * WHEN IT MAY BE FREED. When xsc_doorbell_close() has returned and no thread is in a call for it or
+ * will make one. close may be called while others wait (see there); a ring after that is refused, as
+ * long as the struct's memory is there. The word that was waited for is never touched by a ring.
+ *
  * Thread-safe. ring and wait are safe in signal handlers. errno is left alone; no allocation; no
  * cancellation points. On a system that is not Linux open is -ENOTSUP, and a wait watches.
  */

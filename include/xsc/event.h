@@ -30,12 +30,39 @@
  *   passed and no signal was seen; -EINVAL: a NULL or misaligned event. A 0 may come without
  *   a signal that was meant for this waiter (another waiter's, or none): an event count says
  *   when to look, the structure says what is there.
- * - A signal ends the wait of at least one thread that prepared before it, if there is one
- *   that does not cancel; it may end more (everyone who still watches). A broadcast ends all.
+ * - n signals end the waits of at least n threads, or of all that prepared before the first of them and
+ *   neither cancel nor time out; they may end more (all that still watch). A broadcast ends all. This
+ *   holds whatever the threads' priorities are: a wake that the kernel gives to a thread that prepared
+ *   after the signal, and for which there was no later one, is passed on.
+ * - Which of the threads a signal ends is not said. Where they wait for conditions unlike each other,
+ *   broadcast: a signal for one condition may end the wait of a thread that waits for another.
  * - ABA: exactly 2^32 signals between a waiter's prepare and wait go unnoticed.
  * - prepare is a full barrier, and acquires what came before the signals that it counts.
  * - Thread-safe. prepare, wait, cancel, signal, broadcast: safe in signal handlers, errno left
  *   alone, not cancellation points, no allocation.
+ *
+ * WHEN IT MAY BE FREED
+ *
+ * - A signal, and a broadcast, touches the event, and may write to it. So the event's memory may be freed
+ *   when each prepare has had its wait or cancel, each of those has returned, and so has each
+ *   signal that may have begun. xsc_event_has_waiters() says whether a thread is between prepare and
+ *   the end of wait or cancel.
+ * - Where a lock protects the condition, that is not so if the writer signals after its unlock: the
+ *   waiter may lock, see the condition, and free the event, before the writer's signal. Signalling
+ *   before the unlock is safe but wakes a thread that then waits for the lock. So a signal has two
+ *   parts: begin, under the lock, touches the event; end, after the unlock, makes the system call if
+ *   there is to be one, and uses the event's address and no more. It is harmless when the event is
+ *   gone and its memory is another's by then: at worst it wakes a sleeper of this library there for
+ *   nothing, which passes that on or sleeps again.
+ *
+ *       xsc_mutex_lock(&q->lock);
+ *       put(q, item);
+ *       struct xsc_event_wake w = xsc_event_signal_begin(&q->event);
+ *       xsc_mutex_unlock(&q->lock);                     // now q may be gone
+ *       xsc_event_signal_end(w);
+ *
+ *   It is as cheap as a signal: the two parts are what a signal consists of. Each begin is followed by
+ *   one end, by the same thread, soon: until then sleepers sleep on.
  *
  * prepare costs the waiter a barrier on every CPU that runs a thread of its process
  * (membarrier(2), 0.2 to 8 us), or a fence where XSC_PARK=seqcst (see xsc/park.h). So look at
@@ -58,6 +85,8 @@
  */
 #ifndef XSC_EVENT_H
 #define XSC_EVENT_H
+
+#include <stdbool.h>
 
 #include <xsc/park.h>
 
@@ -89,12 +118,33 @@ XSC_API void xsc_event_cancel(struct xsc_event *event, uint32_t key);
 XSC_API XSC_INLINE void xsc_event_signal(struct xsc_event *event);
 XSC_API XSC_INLINE void xsc_event_broadcast(struct xsc_event *event);
 
-/* The same for an event that several processes map. */
+/*
+ * A signal in two parts: see "when it may be freed". What begin returns is passed by value to end; its
+ * members are the library's.
+ */
+struct xsc_event_wake {
+    const volatile uint32_t *at; /* NULL: there is nothing to be done */
+    uint32_t count, flags;
+};
+
+XSC_API XSC_INLINE struct xsc_event_wake xsc_event_signal_begin(struct xsc_event *event);
+XSC_API XSC_INLINE struct xsc_event_wake xsc_event_broadcast_begin(struct xsc_event *event);
+XSC_API XSC_INLINE void xsc_event_signal_end(struct xsc_event_wake wake);
+
+/*
+ * Whether a thread is between prepare and the end of its wait or cancel: exact for those whose
+ * prepare or end the caller is ordered after. For all forms of event.
+ */
+XSC_API XSC_INLINE bool xsc_event_has_waiters(const struct xsc_event *event);
+
+/* The same for an event that several processes map. xsc_event_signal_end() is for both. */
 XSC_API uint32_t xsc_event_prepare_shared(struct xsc_event *event);
 XSC_API int xsc_event_wait_shared(struct xsc_event *event, uint32_t key, uint64_t timeout_ns);
 XSC_API void xsc_event_cancel_shared(struct xsc_event *event, uint32_t key);
 XSC_API XSC_INLINE void xsc_event_signal_shared(struct xsc_event *event);
 XSC_API XSC_INLINE void xsc_event_broadcast_shared(struct xsc_event *event);
+XSC_API XSC_INLINE struct xsc_event_wake xsc_event_signal_begin_shared(struct xsc_event *event);
+XSC_API XSC_INLINE struct xsc_event_wake xsc_event_broadcast_begin_shared(struct xsc_event *event);
 
 /*
  * Registers this process for the barriers of other processes' waiters, so that its shared
@@ -108,11 +158,14 @@ XSC_API int xsc_event_join_shared(void);
 
 /*
  * waiters: bit 0 as in xsc_parked[]: writers have to fence and look again. Bit 1: a waiter
- * may have left the CPU. Above: how many threads are between prepare and the end of wait.
+ * may have left the CPU. Bit 2: a sleeper may have passed a wake on. Above: how many threads are
+ * between prepare and the end of wait.
  */
 #define XSC_EVENT_FENCED 1u
 #define XSC_EVENT_PARKED 2u
-#define XSC_EVENT_WAITER 4u
+#define XSC_EVENT_SECOND 4u
+#define XSC_EVENT_WAITER 8u
+#define XSC_EVENT_WAKE_SHARED_ 1u /* in xsc_event_wake.flags, beside XSC_EVENT_SECOND */
 
 /* 1: this process is registered for the barriers of other processes. The library's to write. */
 XSC_API extern uint32_t xsc_event_joined;
@@ -120,27 +173,51 @@ XSC_API extern uint32_t xsc_event_joined;
 /* Fences where one is needed, looks again, moves seq on, wakes. count: UINT32_MAX for all. */
 XSC_API void xsc_event_signal_slow(struct xsc_event *event, uint32_t count);
 XSC_API void xsc_event_signal_shared_slow(struct xsc_event *event, uint32_t count);
+XSC_API struct xsc_event_wake xsc_event_signal_begin_slow(struct xsc_event *event, uint32_t count);
+XSC_API struct xsc_event_wake xsc_event_signal_begin_shared_slow(struct xsc_event *event,
+                                                                 uint32_t count);
+XSC_API void xsc_event_signal_end_slow(struct xsc_event_wake wake);
 
-#define XSC_DEFINE_SIGNAL_(name, count)                                                            \
-    XSC_INLINE void xsc_event_##name(struct xsc_event *event)                                      \
+/* W2: whether the slow part is needed. */
+#define XSC_EVENT_CALLS_(event)                                                                    \
+    __builtin_expect(__atomic_load_n(&(event)->waiters, __ATOMIC_RELAXED) != 0, 0)
+#define XSC_EVENT_CALLS_shared_(event)                                                             \
+    __builtin_expect(!__atomic_load_n(&xsc_event_joined, __ATOMIC_ACQUIRE) ||                      \
+                         __atomic_load_n(&(event)->waiters, __ATOMIC_RELAXED),                     \
+                     0)
+
+XSC_INLINE void xsc_event_signal_end(struct xsc_event_wake wake)
+{
+    if (wake.at) {
+        xsc_event_signal_end_slow(wake);
+    }
+}
+
+XSC_INLINE bool xsc_event_has_waiters(const struct xsc_event *event)
+{
+    return __atomic_load_n(&event->waiters, __ATOMIC_ACQUIRE) >= XSC_EVENT_WAITER;
+}
+
+#define XSC_DEFINE_SIGNAL_(name, form, calls, count)                                               \
+    XSC_INLINE void xsc_event_##name##form(struct xsc_event *event)                                \
     {                                                                                              \
         __asm__ __volatile__("" ::: "memory");                                                     \
-        if (__builtin_expect(__atomic_load_n(&event->waiters, __ATOMIC_RELAXED) != 0, 0)) {        \
-            xsc_event_signal_slow(event, count);                                                   \
+        if (calls(event)) {                                                                        \
+            xsc_event_signal##form##_slow(event, count);                                           \
         }                                                                                          \
     }                                                                                              \
-    XSC_INLINE void xsc_event_##name##_shared(struct xsc_event *event)                             \
+    XSC_INLINE struct xsc_event_wake xsc_event_##name##_begin##form(struct xsc_event *event)       \
     {                                                                                              \
+        struct xsc_event_wake none = {0, 0, 0};                                                    \
+                                                                                                   \
         __asm__ __volatile__("" ::: "memory");                                                     \
-        if (__builtin_expect(!__atomic_load_n(&xsc_event_joined, __ATOMIC_ACQUIRE) ||              \
-                                 __atomic_load_n(&event->waiters, __ATOMIC_RELAXED),               \
-                             0)) {                                                                 \
-            xsc_event_signal_shared_slow(event, count);                                            \
-        }                                                                                          \
+        return calls(event) ? xsc_event_signal_begin##form##_slow(event, count) : none;            \
     }
 
-XSC_DEFINE_SIGNAL_(signal, 1)
-XSC_DEFINE_SIGNAL_(broadcast, UINT32_MAX)
+XSC_DEFINE_SIGNAL_(signal, , XSC_EVENT_CALLS_, 1)
+XSC_DEFINE_SIGNAL_(broadcast, , XSC_EVENT_CALLS_, UINT32_MAX)
+XSC_DEFINE_SIGNAL_(signal, _shared, XSC_EVENT_CALLS_shared_, 1)
+XSC_DEFINE_SIGNAL_(broadcast, _shared, XSC_EVENT_CALLS_shared_, UINT32_MAX)
 #undef XSC_DEFINE_SIGNAL_
 
 #ifdef __cplusplus

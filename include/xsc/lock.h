@@ -39,7 +39,13 @@
  * - xsc_mutex_lock_for() returns 0, or -ETIMEDOUT, not before timeout_ns of CLOCK_MONOTONIC
  *   have passed. 0 tries once, XSC_FOREVER has no deadline.
  * - An unlock does not touch the lock after the moment from which another thread can have it: the
- *   next owner may free the memory at once.
+ *   next owner may free the memory at once, if no other thread waits for the lock or will try to. The
+ *   unlock's system call, if it makes one, may come after that; it uses the address only, and is
+ *   harmless. A queue's node may be used again, or freed, when its unlock has returned.
+ * - xsc_*_is_held() and xsc_*_has_waiters() say how a lock is at some moment during the call: for
+ *   assertions and statistics, not for deciding to go without the lock. The words have bits that
+ *   those functions know how to read: after a lock that timed out a mutex's word keeps a bit until
+ *   the next lock or unlock finds no thread parked.
  * - Not recursive: an owner that locks again waits for itself. At most 65535 threads may wait for a
  *   ticket lock. Threads of one process only. Not to be copied or moved while in use.
  * - No allocation; errno is left alone; not cancellation points. Not for signal handlers, but for
@@ -65,6 +71,8 @@
  */
 #ifndef XSC_LOCK_H
 #define XSC_LOCK_H
+
+#include <stdbool.h>
 
 #include <xsc/cas.h>
 #include <xsc/park.h>
@@ -104,6 +112,10 @@ XSC_API XSC_INLINE void xsc_ticket_lock(struct xsc_ticket *t);
 XSC_API XSC_INLINE int xsc_ticket_trylock(struct xsc_ticket *t);
 XSC_API XSC_INLINE void xsc_ticket_unlock(struct xsc_ticket *t);
 
+/* Whether a thread has it; whether others wait for it: both exact. */
+XSC_API XSC_INLINE bool xsc_ticket_is_held(const struct xsc_ticket *t);
+XSC_API XSC_INLINE bool xsc_ticket_has_waiters(const struct xsc_ticket *t);
+
 /* Waits until the owner's half is `mine`. */
 XSC_API void xsc_ticket_lock_slow(struct xsc_ticket *t, uint16_t mine);
 
@@ -126,6 +138,10 @@ XSC_API XSC_INLINE void xsc_queue_lock(struct xsc_queue *q, struct xsc_queue_nod
 XSC_API XSC_INLINE int xsc_queue_trylock(struct xsc_queue *q, struct xsc_queue_node *node);
 XSC_API XSC_INLINE void xsc_queue_unlock(struct xsc_queue *q, struct xsc_queue_node *node);
 
+/* Whether a thread has it; whether others wait for it: both exact. */
+XSC_API XSC_INLINE bool xsc_queue_is_held(const struct xsc_queue *q);
+XSC_API XSC_INLINE bool xsc_queue_has_waiters(const struct xsc_queue *q);
+
 /* Held, or others wait. */
 XSC_API void xsc_queue_lock_slow(struct xsc_queue *q, struct xsc_queue_node *node);
 
@@ -144,6 +160,14 @@ XSC_API XSC_INLINE void xsc_mutex_lock(struct xsc_mutex *m);
 XSC_API XSC_INLINE int xsc_mutex_trylock(struct xsc_mutex *m);
 XSC_API XSC_INLINE int xsc_mutex_lock_for(struct xsc_mutex *m, uint64_t timeout_ns);
 XSC_API XSC_INLINE void xsc_mutex_unlock(struct xsc_mutex *m);
+
+/*
+ * Whether a thread has it: exact. Whether others are parked for it or have reserved it: true only if
+ * a thread is parked, for this word or one that shares its counter. False also for threads that
+ * still watch, and from the unlock that wakes one until that one has run.
+ */
+XSC_API XSC_INLINE bool xsc_mutex_is_held(const struct xsc_mutex *m);
+XSC_API XSC_INLINE bool xsc_mutex_has_waiters(const struct xsc_mutex *m);
 
 /* What isn't inline. */
 XSC_API int xsc_mutex_lock_slow(struct xsc_mutex *m, uint64_t timeout_ns);
@@ -212,6 +236,41 @@ XSC_API void xsc_lock_debug(enum xsc_lock_step step, const char *kind, const vol
 
 /* The owner's half, a 2-byte word of its own as far as its waiters and its owner go. */
 typedef uint16_t __attribute__((may_alias)) xsc_half_;
+
+XSC_INLINE bool xsc_ticket_is_held(const struct xsc_ticket *t)
+{
+    const uint32_t seen = __atomic_load_n(&t->word, __ATOMIC_ACQUIRE);
+
+    return seen >> 16 != (seen & XSC_TICKET_OWNER);
+}
+
+XSC_INLINE bool xsc_ticket_has_waiters(const struct xsc_ticket *t)
+{
+    const uint32_t seen = __atomic_load_n(&t->word, __ATOMIC_ACQUIRE);
+
+    return (((seen >> 16) - seen) & XSC_TICKET_OWNER) > 1;
+}
+
+XSC_INLINE bool xsc_queue_is_held(const struct xsc_queue *q)
+{
+    return __atomic_load_n(&q->word, __ATOMIC_ACQUIRE) & XSC_QUEUE_HELD;
+}
+
+XSC_INLINE bool xsc_queue_has_waiters(const struct xsc_queue *q)
+{
+    return __atomic_load_n(&q->word, __ATOMIC_ACQUIRE) & ~XSC_QUEUE_HELD;
+}
+
+XSC_INLINE bool xsc_mutex_is_held(const struct xsc_mutex *m)
+{
+    return __atomic_load_n(&m->word, __ATOMIC_ACQUIRE) & XSC_MUTEX_HELD;
+}
+
+XSC_INLINE bool xsc_mutex_has_waiters(const struct xsc_mutex *m)
+{
+    return __atomic_load_n(&m->word, __ATOMIC_ACQUIRE) & (XSC_MUTEX_PARKED | XSC_MUTEX_RESERVED) &&
+           __atomic_load_n(&xsc_parked[xsc_park_bucket(m)], __ATOMIC_RELAXED) > XSC_PARK_FENCED;
+}
 
 XSC_INLINE void xsc_ticket_lock(struct xsc_ticket *t)
 {

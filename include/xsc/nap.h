@@ -15,7 +15,8 @@
  * once a millisecond, and at its end.)
  *
  * Safe in signal handlers (kicks). No allocation; errno is left alone; no cancellation points.
- * A nap is for the threads of one process.
+ * A nap is for the threads of one process. Its memory may be freed when no nap and no kick is in
+ * progress or to come: a kick writes to it, so a late kick is not harmless.
  */
 #ifndef XSC_NAP_H
 #define XSC_NAP_H

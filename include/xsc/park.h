@@ -50,20 +50,26 @@
  *   word. Nothing else: never -EINTR, never with the word unchanged. timeout_ns 0 looks once;
  *   XSC_FOREVER has no deadline. A timeout looks once more before it is reported, so a store
  *   whose writer died before its unpark is found then.
- * - xsc_unpark_one() after a store wakes at least one of those parked for that word, if there
- *   are any; xsc_unpark_all() wakes all of them. Waking more than one is allowed, and is what
- *   happens for 8-byte words: the kernel compares 4 bytes. It only asks a waiter to re-check; a
- *   waiter that finds the word unchanged keeps waiting. So where waiters of one word
- *   wait with different `old` values, or for different sizes at one address, use
- *   xsc_unpark_all(): the one that is woken may not be the one that the store was for.
+ * - xsc_unpark_one() after a store ends at least one of the parks of that word whose condition is
+ *   met, if there are any, another one for each call; xsc_unpark_all() ends all of those. Waking more
+ *   is allowed, and is what happens for 8-byte words: the kernel compares 4 bytes. An unpark only asks
+ *   a waiter to re-check. A waiter whose condition is not met (another `old` value, mask or target,
+ *   another size at that address) passes the wake on before it sleeps again, so it does not matter
+ *   which waiter the kernel wakes, and it wakes by priority.
+ * - So where waiters of one word wait for unlike conditions, no wait lasts on with its condition met,
+ *   provided that each store that meets the condition of one waiter at most is followed by
+ *   xsc_unpark_one(), and each that may meet those of several by xsc_unpark_all().
  * - unpark orders nothing but itself after the stores before it, which may be plain, relaxed or
  *   release: use release (or stronger) where the store publishes something.
  * - Thread-safe; park, unpark: safe in signal handlers. errno is left alone. Not cancellation
  *   points. No allocation. Usable in a child after fork(), where no thread of the parent is parked:
  *   the child's copy of a word in private memory is a word of its own. Stack: as said in xsc/wait.h,
  *   3 KiB at most in the process's first park, which measures what leaving the CPU costs; else 1.5 KiB.
- * - The writer may free the word's memory after its store, before unpark: unpark only uses the
- *   address.
+ * - The word's memory may be freed as soon as no thread is in a park for it. That the writer's store
+ *   ends the last of them is enough: unpark uses the address only, so one that comes after the memory
+ *   was freed is harmless. At worst it wakes a thread that by then sleeps at that address; any waiter
+ *   of this library re-checks, as must every user of futex(2). A struct xsc_site may be freed when
+ *   no wait that uses it is in progress; no other call touches it.
  *
  * WHAT IS NOT
  *
@@ -76,8 +82,9 @@
  * SHARED FORMS
  *
  * Two processes that share nothing but the mapping have no common place where a waiter could
- * announce itself, so xsc_unpark_one_shared() always makes one system call (some 0.1 us on
- * bare metal), parked or not. Where that matters, use an event (xsc/event.h), which brings
+ * announce itself, so an unpark always makes a system call (some 0.1 us on bare metal), parked or
+ * not: xsc_unpark_all_shared() one, xsc_unpark_one_shared() one if it wakes a thread and else two,
+ * because it can't know of waiters that have passed a wake on. Where that matters, use an event (xsc/event.h), which brings
  * 4 bytes of its own for this. A parked waiter looks at the word once a second even
  * if nobody wakes it, so a writer that was killed between store and unpark costs a second.
  *
@@ -160,7 +167,7 @@ XSC_API int xsc_wait_site(struct xsc_site *site, const struct xsc_watch *watch,
 XSC_API XSC_INLINE void xsc_unpark_one(const volatile void *word);
 XSC_API XSC_INLINE void xsc_unpark_all(const volatile void *word);
 
-/* The same for waiters in xsc_park_*_shared(), of any process. One system call, always. */
+/* The same for waiters in xsc_park_*_shared(), of any process. System calls: see above. */
 XSC_API void xsc_unpark_one_shared(const volatile void *word);
 XSC_API void xsc_unpark_all_shared(const volatile void *word);
 

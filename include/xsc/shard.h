@@ -49,6 +49,10 @@
  * FORK. On Linux a child has no shards: to it every mailbox is closed (-EPIPE), so nothing is sent
  * to a copy that nobody reads. Other systems can't tell, and a child must not use its parent's.
  *
+ * WHEN IT MAY BE DESTROYED. When no thread is in a call for it or will make one: no send, no stop, no
+ * run. A late send or stop touches the shard, and is not harmless; a body's message that carries the
+ * last reference is one way to know. What xsc_shard_send() was given may be freed when it returns.
+ *
  * errno is left alone. No allocation but by create and attach. No cancellation points.
  */
 #ifndef XSC_SHARD_H

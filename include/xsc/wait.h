@@ -49,6 +49,7 @@
  *   help: where the program is linked for lazy binding, the dynamic linker takes some 3 KiB more
  *   at the program's first call of each function. Link with -z now, or make such a call before a
  *   handler does.
+ * - The word's memory may be freed when no wait for it is in progress; its writer only stores.
  * - The word may be any naturally aligned 1, 2, 4 or 8 bytes of ordinary (write-back
  *   cacheable) memory. Uncached memory works too, looked at once a slice.
  * - Every waiter burns its CPU while it watches (UMWAIT and friends burn it in a

@@ -32,7 +32,7 @@ static void *sleeper(void *arg)
 static void wake_until(int n, uint32_t bits, uint32_t count, bool shared)
 {
     while (__atomic_load_n(&awake, __ATOMIC_ACQUIRE) < n) {
-        xsc_wake(&word, bits, count, shared);
+        CHECK(xsc_wake(&word, bits, count, shared) <= SLEEPERS, "more than there are");
     }
 }
 

@@ -110,11 +110,17 @@ static void event_h(void)
 {
     VALUE(XSC_EVENT_FENCED);
     VALUE(XSC_EVENT_PARKED);
+    VALUE(XSC_EVENT_SECOND);
     VALUE(XSC_EVENT_WAITER);
     STRUCT(xsc_event);
     FIELD(xsc_event, seq);
     FIELD(xsc_event, waiters);
     END(xsc_event);
+    STRUCT(xsc_event_wake);
+    FIELD(xsc_event_wake, at);
+    FIELD(xsc_event_wake, count);
+    FIELD(xsc_event_wake, flags);
+    END(xsc_event_wake);
 }
 
 static void stats_h(void)

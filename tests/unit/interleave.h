@@ -54,6 +54,7 @@ struct il_thread {
 /* What the fake OS leaves out, to see that it is missed. */
 struct il_breaks {
     bool no_barrier, no_compare, no_wake, no_settling;
+    bool not_told; /* a sleeper that it was woken */
 };
 
 static struct {
@@ -328,28 +329,41 @@ enum xsc_slept xsc_sleep(const volatile uint32_t *word, uint32_t expected, uint3
     if (*word != expected && !il.breaks.no_compare) {
         return XSC_SLEPT_CHANGED;
     }
+    t->woken = false;
     t->state = IL_ASLEEP;
     t->on = word;
     t->bits = bits;
     t->until_ns = deadline_ns;
-    t->woken = false;
     il_give_way();
-    return t->woken ? XSC_SLEPT_WOKEN : XSC_SLEPT_TIMED_OUT;
+    return t->woken && !il.breaks.not_told ? XSC_SLEPT_WOKEN : XSC_SLEPT_TIMED_OUT;
 }
 
-void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
+/* The kernel wakes by priority, and priorities are anything: one not the first is a deviation. */
+uint32_t xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
 {
+    uint32_t woken = 0;
+
     (void)shared;
     il_before_atomic();
-    for (unsigned i = 0; i < il.threads && count && !il.breaks.no_wake; i++) {
-        struct il_thread *t = &il.thread[i];
+    for (; woken < count && !il.breaks.no_wake; woken++) {
+        unsigned n = 0, which[IL_THREADS];
 
-        if (t->state == IL_ASLEEP && t->on == word && t->bits & bits) {
-            t->state = IL_READY;
-            t->woken = true;
-            count--;
+        for (unsigned i = 0; i < il.threads; i++) {
+            const struct il_thread *t = &il.thread[i];
+
+            if (t->state == IL_ASLEEP && t->on == word && t->bits & bits) {
+                which[n++] = i;
+            }
         }
+        if (!n) {
+            break;
+        }
+        struct il_thread *t = &il.thread[which[il_decide(count == 1 ? n : 1)]];
+
+        t->state = IL_READY;
+        t->woken = true;
     }
+    return woken;
 }
 
 enum xsc_slept xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected,

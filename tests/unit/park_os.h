@@ -39,7 +39,7 @@ static struct fake_os {
     const volatile void *slept_on, *woke;
     uint32_t expected, slept_bits, woke_bits, woke_count;
     uint64_t until_ns;
-    bool slept_shared, woke_shared, woken;
+    bool slept_shared, woke_shared, asleep, woken;
 
     /* What the policy would say, and was told. */
     struct xsc_plan plan;
@@ -139,9 +139,11 @@ bool xsc_barrier_everywhere(bool shared)
 static enum xsc_slept pass_time(uint64_t until_ns)
 {
     os.until_ns = until_ns;
+    os.asleep = true;
     if (os.in_sleep) {
         os.in_sleep();
     }
+    os.asleep = false;
     if (os.woken) {
         os.woken = false;
         return XSC_SLEPT_WOKEN;
@@ -175,19 +177,23 @@ enum xsc_slept xsc_sleep_wide(const volatile uint64_t *word, uint64_t expected,
     }
     os.wide_sleeps++;
     os.slept_on = word;
+    os.slept_bits = UINT32_MAX; /* futex_waitv() has none: any wake ends it */
+    os.slept_shared = true;
     return *word == expected ? pass_time(deadline_ns) : XSC_SLEPT_CHANGED;
 }
 
-void xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
+uint32_t xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared)
 {
     os.wakes++;
     os.woke = word;
     os.woke_bits = bits;
     os.woke_count = count;
     os.woke_shared = shared;
-    if (word == os.slept_on && bits & os.slept_bits && shared == os.slept_shared) {
+    if (os.asleep && word == os.slept_on && bits & os.slept_bits && shared == os.slept_shared) {
         os.woken = true;
+        return 1;
     }
+    return 0;
 }
 
 static union {
@@ -219,6 +225,7 @@ static int setup(void **state)
     memset(xsc_parked, 0, sizeof(xsc_parked));
     memset(wide, 0, sizeof(wide));
     memset(relief, 0, sizeof(relief));
+    memset(seconds, 0, sizeof(seconds));
     takes_ns = 0;
     unsetenv("XSC_PARK");
     return 0;

@@ -51,6 +51,8 @@ static void a_long_wait_asks_for_fences(void **state)
     assert_int_equal(waiters_in_sleep, XSC_EVENT_WAITER | XSC_EVENT_PARKED); /* T3 is after it */
     assert_int_equal(event.waiters, XSC_EVENT_FENCED);
     assert_int_equal(event.seq, 1); /* T2 */
+    assert_int_equal(os.wakes, 1);  /* T4: whatever wakes went to those that return for T2 */
+    assert_int_equal(os.woke_count, UINT32_MAX);
     assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), 1000 * (uint64_t)MS),
                      -ETIMEDOUT);
     assert_int_equal(waiters_in_sleep & XSC_EVENT_FENCED, XSC_EVENT_FENCED);
@@ -129,6 +131,108 @@ static void others_stay_parked(void **state)
     xsc_event_broadcast(&event);
     assert_int_equal(os.wakes, 1);
     assert_int_equal(event.seq, 2);
+}
+
+/* A wake for one that prepared before the signal goes to one that prepared after it. */
+static void woken_for_an_older_one(void)
+{
+    if (os.sleeps == 1) {
+        xsc_event_signal_end(waking(&event, 1, event.waiters, false));
+        assert_int_equal(os.wakes, 1);
+        return;
+    }
+    assert_int_equal(os.wakes, 2); /* passed on */
+    assert_int_equal(os.woke_count, 1);
+    assert_int_equal(os.woke_bits, FIRST_BIT);
+    assert_int_equal(os.slept_bits, SECOND_BIT);
+    assert_true(event.waiters & XSC_EVENT_SECOND);
+    xsc_event_signal(&event); /* finds no FIRST, and wakes all of SECOND */
+    assert_int_equal(os.wakes, 4);
+    assert_int_equal(os.woke_count, UINT32_MAX);
+    assert_int_equal(os.woke_bits, SECOND_BIT);
+}
+
+static void a_discarded_signal_is_passed_on(void **state)
+{
+    (void)state;
+    event.waiters = XSC_EVENT_WAITER; /* another one */
+    os.in_sleep = woken_for_an_older_one;
+    assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), XSC_FOREVER), 0);
+    assert_int_equal(os.sleeps, 2);
+    assert_int_equal(event.waiters & ~XSC_EVENT_FENCED,
+                     XSC_EVENT_WAITER + XSC_EVENT_PARKED + XSC_EVENT_SECOND);
+    leave(&event);
+    assert_int_equal(event.waiters & ~XSC_EVENT_FENCED, 0);
+}
+
+static void woken_at_the_deadline(void)
+{
+    xsc_event_signal_end(waking(&event, 1, event.waiters, false));
+    fake_advance(2 * MS);
+}
+
+static void who_times_out_passes_a_signal_on(void **state)
+{
+    (void)state;
+    event.waiters = XSC_EVENT_WAITER;
+    os.in_sleep = woken_at_the_deadline;
+    assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), MS), -ETIMEDOUT);
+    assert_int_equal(os.sleeps, 1);
+    assert_int_equal(os.wakes, 2);
+
+    setup(state); /* alone, there is nobody to pass it to */
+    os.in_sleep = woken_at_the_deadline;
+    assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), MS), -ETIMEDOUT);
+    assert_int_equal(os.wakes, 1);
+    assert_int_equal(event.waiters & ~XSC_EVENT_FENCED, 0);
+}
+
+/* A signal in two parts: the second needs the address only. */
+static struct xsc_event_wake begun;
+
+static void begin_in_sleep(void)
+{
+    begun = xsc_event_signal_begin(&event);
+    assert_int_equal(event.seq, 1);
+    assert_int_equal(os.wakes, 0);
+    memset(&event, 0xff, sizeof(event)); /* freed */
+    xsc_event_signal_end(begun);
+    assert_int_equal(os.wakes, 1);
+    assert_int_equal(os.woke_count, 1);
+    assert_ptr_equal(os.woke, &event.seq);
+    for (size_t i = 0; i < sizeof(event); i++) {
+        assert_int_equal(((const uint8_t *)&event)[i], 0xff);
+    }
+    event = (struct xsc_event){1, XSC_EVENT_WAITER + XSC_EVENT_PARKED};
+}
+
+static void a_signal_in_two_parts(void **state)
+{
+    os.in_sleep = begin_in_sleep;
+    assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), XSC_FOREVER), 0);
+    assert_int_equal(event.waiters, 0);
+
+    setup(state);
+    assert_null(xsc_event_signal_begin(&event).at); /* nobody is there */
+    assert_null(xsc_event_broadcast_begin_shared(&event).at);
+    assert_false(xsc_event_has_waiters(&event));
+    event.waiters = XSC_EVENT_WAITER; /* it watches: no system call */
+    assert_true(xsc_event_has_waiters(&event));
+    begun = xsc_event_broadcast_begin(&event);
+    assert_int_equal(event.seq, 1);
+    assert_null(begun.at);
+    xsc_event_signal_end(begun);
+    assert_int_equal(os.wakes, 0);
+    event.waiters |= XSC_EVENT_PARKED | XSC_EVENT_SECOND;
+    begun = xsc_event_broadcast_begin_shared(&event);
+    xsc_event_signal_end(begun);
+    assert_int_equal(os.wakes, 1);
+    assert_int_equal(os.woke_count, UINT32_MAX);
+    assert_int_equal(os.woke_bits, FIRST_BIT | SECOND_BIT);
+    assert_true(os.woke_shared);
+    xsc_event_signal_end(xsc_event_signal_begin_shared(&event));
+    assert_int_equal(os.wakes, 3); /* one, who is not there, and then the others */
+    assert_int_equal(event.seq, 3);
 }
 
 static void events_time_out(void **state)
@@ -217,6 +321,9 @@ int main(void)
         TEST(prepare_announces_then_reads_the_key),
         TEST(a_sleeper_is_woken),
         TEST(others_stay_parked),
+        TEST(a_discarded_signal_is_passed_on),
+        TEST(who_times_out_passes_a_signal_on),
+        TEST(a_signal_in_two_parts),
         TEST(events_time_out),
         TEST(an_event_lets_look_where_the_barrier_is_refused),
         TEST(an_event_naps_where_no_sleep_is_possible),

@@ -17,6 +17,7 @@
 #include "tests/unit/interleave.h"
 
 #include "user/barrier.c"
+#include "user/event.c"
 #include "user/lock.c"
 #include "user/mutex.c"
 #include "user/park.c"
@@ -101,7 +102,8 @@ static struct xsc_mutex mutex;
 static struct xsc_ticket ticket;
 static struct xsc_queue queue;
 static struct xsc_queue_node nodes[IL_THREADS];
-static uint32_t flag;
+static uint32_t flag, prepared;
+static struct xsc_event event;
 static unsigned inside, done[IL_THREADS];
 static bool impatient;
 static uint32_t barrier_kind;
@@ -112,7 +114,10 @@ static void reset(void)
     mutex = (struct xsc_mutex){0};
     ticket = (struct xsc_ticket){0};
     queue = (struct xsc_queue){0};
-    flag = inside = waiters = fences = takes_ns = 0;
+    flag = prepared = inside = waiters = fences = takes_ns = 0;
+    event = (struct xsc_event){
+        0, barrier_kind == XSC_PARK_ASYMMETRIC || from_zero ? 0 : XSC_EVENT_FENCED};
+    memset(seconds, 0, sizeof(seconds));
     memset(done, 0, sizeof(done));
     memset(relief, 0, sizeof(relief));
     in_force = barrier_kind;
@@ -168,6 +173,24 @@ static void use_mutex_timed(unsigned me)
     }
 }
 
+/*
+ * An owner that comes back, a waiter that gives up after it has waited long enough to reserve the
+ * lock, and one that waits for as long as it takes.
+ */
+static void use_mutex_hurried(unsigned me)
+{
+    if (me == 1) {
+        if (!xsc_mutex_lock_for(&mutex, PATIENCE_NS + PATIENCE_NS / 2)) {
+            critical(me);
+            xsc_mutex_unlock(&mutex);
+        }
+    } else if (me) {
+        use_mutex(me);
+    } else {
+        use_mutex_twice(me);
+    }
+}
+
 static void use_ticket(unsigned me)
 {
     xsc_ticket_lock(&ticket);
@@ -199,6 +222,44 @@ static void use_park(unsigned me)
     }
 }
 
+/* Two waiters for unlike values; the second would be content with never being woken. */
+static void use_park_unlike(unsigned me)
+{
+    if (!me) {
+        __atomic_store_n(&flag, 1, __ATOMIC_RELEASE);
+        xsc_unpark_one(&flag);
+    } else if (me == 1) {
+        if (xsc_park_u32(&flag, 0, XSC_FOREVER) || flag != 1) {
+            il_stop(IL_BROKEN);
+        }
+    } else {
+        (void)xsc_park_u32(&flag, 1, 1000);
+    }
+}
+
+/*
+ * A signal is for a thread that has prepared. The second comes when it likes and soon leaves; if a
+ * signal ended its wait, the first is owed another.
+ */
+static void use_event(unsigned me)
+{
+    if (!me) {
+        while (!__atomic_load_n(&prepared, __ATOMIC_ACQUIRE)) {
+            xsc_port_yield();
+        }
+        xsc_event_signal(&event);
+        return;
+    }
+    const uint32_t key = xsc_event_prepare(&event);
+
+    if (me == 1) {
+        __atomic_store_n(&prepared, 1, __ATOMIC_RELEASE);
+        (void)xsc_event_wait(&event, key, XSC_FOREVER);
+    } else if (!xsc_event_wait(&event, key, 1000)) {
+        xsc_event_broadcast(&event);
+    }
+}
+
 static const struct scenario {
     const char *name;
     void (*body)(unsigned me);
@@ -225,6 +286,38 @@ static const struct scenario {
     {"park, no barrier", use_park, 2, 5, false, false, {.no_barrier = true}, IL_LOST, false},
     {"park, no comparison", use_park, 2, 5, false, false, {.no_compare = true}, IL_LOST, false},
     {"park, no wake", use_park, 2, 5, false, false, {.no_wake = true}, IL_LOST, false},
+    {"park, unlike values, unpark_one", use_park_unlike, 3, 4, false, false, {0}, IL_FINE, false},
+    {"park, unlike values, unpark_one, fences",
+     use_park_unlike,
+     3,
+     4,
+     false,
+     true,
+     {0},
+     IL_FINE,
+     false},
+    {"event, two waiters", use_event, 3, 3, false, false, {0}, IL_FINE, false},
+    {"event, two waiters, fences", use_event, 3, 3, false, true, {0}, IL_FINE, false},
+    {"event, no comparison", use_event, 3, 4, false, false, {.no_compare = true}, IL_LOST, false},
+    {"event, no wake", use_event, 3, 4, false, false, {.no_wake = true}, IL_LOST, false},
+    {"event, wakes not passed on",
+     use_event,
+     3,
+     3,
+     false,
+     false,
+     {.not_told = true},
+     IL_LOST,
+     false},
+    {"park, wakes not passed on",
+     use_park_unlike,
+     3,
+     4,
+     false,
+     false,
+     {.not_told = true},
+     IL_LOST,
+     false},
     {"ticket, two", use_ticket, 2, 5, false, false, {0}, IL_FINE, false},
     {"ticket, three", use_ticket, 3, 4, false, false, {0}, IL_FINE, false},
     {"queue, two", use_queue, 2, 4, false, false, {0}, IL_FINE, false},
@@ -254,6 +347,16 @@ static const struct scenario {
      {0},
      IL_FINE,
      false},
+    {"mutex, three, gives up what it reserved",
+     use_mutex_hurried,
+     3,
+     3,
+     true,
+     false,
+     {0},
+     IL_FINE,
+     false},
+    {"the same, fences", use_mutex_hurried, 3, 3, true, true, {0}, IL_FINE, false},
     {"mutex, no barrier", use_mutex, 2, 5, false, false, {.no_barrier = true}, IL_LOST, false},
     {"mutex, no comparison", use_mutex, 2, 5, false, false, {.no_compare = true}, IL_LOST, false},
     {"mutex, no wake", use_mutex, 2, 5, false, false, {.no_wake = true}, IL_LOST, false},

@@ -207,6 +207,53 @@ static void fences_without_a_waiter_end(void **state)
     assert_int_equal(os.wakes, 0);
 }
 
+/* ------------------------------------------------------------------------------ queries ---- */
+
+static void seen_by_queries(void)
+{
+    assert_true(xsc_mutex_is_held(&m));
+    assert_true(xsc_mutex_has_waiters(&m));
+}
+
+static void queries_need_no_peek_at_the_word(void **state)
+{
+    (void)state;
+    assert_false(xsc_mutex_is_held(&m));
+    hold();
+    assert_true(xsc_mutex_is_held(&m));
+    assert_false(xsc_mutex_has_waiters(&m));
+    os.in_sleep = seen_by_queries;
+    assert_int_equal(xsc_mutex_lock_for(&m, MS), -ETIMEDOUT);
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
+    assert_false(xsc_mutex_has_waiters(&m)); /* whatever the word says */
+    xsc_mutex_unlock(&m);
+    assert_false(xsc_mutex_is_held(&m));
+    assert_int_equal(xsc_mutex_lock_slow(&m, 0), 0);
+    assert_int_equal(m.word, XSC_MUTEX_HELD); /* and it settles */
+
+    for (uint32_t n = 0; n < 0x10003; n++) { /* round the halves' end */
+        assert_false(xsc_ticket_is_held(&ticket));
+        xsc_ticket_lock(&ticket);
+        assert_true(xsc_ticket_is_held(&ticket));
+        assert_false(xsc_ticket_has_waiters(&ticket));
+        ticket.word += XSC_TICKET_NEXT;
+        assert_true(xsc_ticket_has_waiters(&ticket));
+        xsc_ticket_unlock(&ticket);
+        assert_true(xsc_ticket_is_held(&ticket)); /* the next one's */
+        assert_false(xsc_ticket_has_waiters(&ticket));
+        xsc_ticket_unlock(&ticket);
+    }
+    assert_false(xsc_queue_is_held(&queue));
+    xsc_queue_lock(&queue, &node[0]);
+    assert_true(xsc_queue_is_held(&queue));
+    assert_false(xsc_queue_has_waiters(&queue));
+    queue.word |= (uintptr_t)&node[1];
+    assert_true(xsc_queue_has_waiters(&queue));
+    xsc_queue_unlock(&queue, &node[0]);
+    assert_false(xsc_queue_is_held(&queue));
+    assert_true(xsc_queue_has_waiters(&queue));
+}
+
 /* ---------------------------------------------------------------------------- starving ---- */
 
 /* Each time another one was faster; the fourth time the waiter has had enough. */
@@ -264,7 +311,12 @@ static void who_gives_up_gives_back_what_it_reserved(void **state)
     os.in_sleep = hold_on;
     assert_int_equal(xsc_mutex_lock_for(&m, 3 * (uint64_t)PATIENCE_NS), -ETIMEDOUT);
     assert_int_equal(round_no, 2);
-    assert_int_equal(m.word, XSC_MUTEX_HELD);
+    /* It was woken, and others may sleep: the owner's unlock is to wake one of those. */
+    assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
+    xsc_parked[xsc_park_bucket(&m)] += PARKED_ONE;
+    xsc_mutex_unlock(&m);
+    assert_int_equal(os.wakes, 2);
+    assert_int_equal(os.woke_bits, 1);
 }
 
 /* ---------------------------------------------------------------------------- timeouts ---- */
@@ -559,6 +611,7 @@ int main(void)
         FRESH(late_waiters_of_either_kind_are_woken),
         FRESH(fences_without_a_waiter_end),
         FRESH(who_waits_long_is_next),
+        FRESH(queries_need_no_peek_at_the_word),
         FRESH(who_gives_up_gives_back_what_it_reserved),
         FRESH(a_deadline_is_kept),
         FRESH(who_gives_up_passes_on_the_wake),

@@ -333,7 +333,7 @@ static void every_size_and_place(void **state)
             xsc_parked[xsc_park_bucket(w.word)] += 2;
             xsc_unpark_all(w.word);
             assert_ptr_equal(os.woke, &word.u32[at / 4]);
-            assert_int_equal(os.woke_bits, 1u << at % 4);
+            assert_int_equal(os.woke_bits, 0x11u << at % 4); /* of both classes */
             assert_int_equal(os.woke_count, UINT32_MAX);
         }
     }
@@ -382,7 +382,7 @@ static void either_half_of_8_bytes(void **state)
 
     wide[xsc_park_bucket(&word)].waiters = 1;
     xsc_parked[xsc_park_bucket(&word)] = 2;
-    look_and_sleep(&p, fake.now + MS);
+    look_and_sleep(&p, fake.now + MS, false);
     assert_int_equal(os.expected, 0);
     xsc_unpark_one(&word);
     assert_int_not_equal(wide[xsc_park_bucket(&word)].seq, os.expected);
@@ -413,12 +413,129 @@ static void the_key_is_older_than_the_look(void **state)
     const struct parking p = {.watch = &w};
 
     sigaction(SIGSEGV, &act, &before);
-    look_and_sleep(&p, fake.now + MS);
+    look_and_sleep(&p, fake.now + MS, false);
     sigaction(SIGSEGV, &before, NULL);
     assert_int_equal(os.sleeps, 1);
     assert_int_equal(wide[xsc_park_bucket(trap)].seq, 1);
     assert_int_equal(os.expected, 0);
     munmap(trap, (size_t)getpagesize());
+}
+
+/* ------------------------------------------------------------- a wake that is discarded ---- */
+
+static unsigned wakes_before;
+
+/* Woken by an unpark that was for another waiter; then by one that is for this one. */
+static void woken_for_another(void)
+{
+    if (os.sleeps + os.wide_sleeps == 1) {
+        xsc_unpark_one(&word);
+        assert_int_equal(os.wakes, 1);
+        return;
+    }
+    assert_int_equal(os.wakes, 2); /* passed on: for one, of those that have not yet done so */
+    assert_int_equal(os.woke_count, 1);
+    assert_int_equal(os.woke_bits, 1);
+    assert_int_equal(os.slept_bits, 0x10);
+    assert_int_equal(xsc_heads(seconds_of(&word)), 1);
+    word.u32[0] = 1;
+    xsc_unpark_one(&word); /* finds no FIRST, and wakes all of SECOND */
+    assert_int_equal(os.wakes, 4);
+    assert_int_equal(os.woke_count, UINT32_MAX);
+    assert_int_equal(os.woke_bits, 0x10);
+}
+
+static void a_discarded_wake_is_passed_on(void **state)
+{
+    for (int quiet = 0; quiet < 2; quiet++) {
+        setup(state);
+        xsc_park_init(quiet ? XSC_PARK_ASYMMETRIC : XSC_PARK_SEQ_CST);
+        xsc_parked[xsc_park_bucket(&word)] += PARKED_ONE; /* another one */
+        os.in_sleep = woken_for_another;
+        assert_int_equal(xsc_park_u32(&word.u32[0], 0, XSC_FOREVER), 0);
+        assert_int_equal(os.sleeps, 2);
+        assert_int_equal(*seconds_of(&word), 0);
+        xsc_unpark_one(&word); /* no waiter passes a wake on: one call */
+        assert_int_equal(os.wakes, 5);
+    }
+}
+
+static void woken_alone(void)
+{
+    if (os.sleeps == 2) {
+        word.u32[0] = 1;
+    }
+    xsc_unpark_one(&word);
+    assert_int_equal(os.wakes, os.sleeps);
+    assert_int_equal(os.slept_bits, 1);
+}
+
+static void alone_there_is_nobody_to_pass_it_to(void **state)
+{
+    (void)state;
+    os.in_sleep = woken_alone;
+    assert_int_equal(xsc_park_u32(&word.u32[0], 0, XSC_FOREVER), 0);
+    assert_int_equal(os.sleeps, 2);
+    assert_int_equal(*seconds_of(&word), 0);
+}
+
+static void a_waiter_that_may_discard_passes_nothing_on(void **state)
+{
+    const struct xsc_watch w = XSC_WATCH(&word.u32[0], 0);
+
+    (void)state;
+    xsc_parked[xsc_park_bucket(&word)] += PARKED_ONE;
+    os.in_sleep = woken_alone;
+    assert_int_equal(xsc_park_no_pass(&w, XSC_FOREVER), 0);
+    assert_int_equal(os.sleeps, 2);
+}
+
+static void woken_at_the_deadline(void)
+{
+    xsc_unpark_one(&word);
+    wakes_before = os.wakes;
+    fake_advance(2 * MS);
+}
+
+static void who_times_out_passes_it_on(void **state)
+{
+    (void)state;
+    xsc_parked[xsc_park_bucket(&word)] += PARKED_ONE;
+    os.in_sleep = woken_at_the_deadline;
+    assert_int_equal(xsc_park_u32(&word.u32[0], 0, MS), -ETIMEDOUT);
+    assert_int_equal(os.sleeps, 1);
+    assert_int_equal(os.wakes, wakes_before + 1);
+    assert_int_equal(os.woke_count, 1);
+    assert_int_equal(*seconds_of(&word), 0);
+}
+
+static void woken_shared(void)
+{
+    if (os.sleeps + os.wide_sleeps == 1) {
+        xsc_unpark_one_shared(&word);
+        assert_int_equal(os.wakes, 1);
+        return;
+    }
+    /* There is no counter: where the first call wakes none, there is a second one. */
+    assert_int_equal(os.wakes, 3);
+    assert_int_equal(os.woke_bits, 0x10);
+    assert_int_equal(os.slept_bits, 0x10);
+    word.u64++;
+    xsc_unpark_one_shared(&word);
+    assert_int_equal(os.wakes, 5);
+}
+
+static void a_discarded_wake_is_passed_on_between_processes(void **state)
+{
+    setup(state);
+    os.in_sleep = woken_shared;
+    assert_int_equal(xsc_park_u32_shared(&word.u32[0], 0, XSC_FOREVER), 0);
+    assert_int_equal(os.sleeps, 2);
+    setup(state);
+    os.in_sleep = woken_shared;
+    assert_int_equal(xsc_park_u64_shared(&word.u64, 0, XSC_FOREVER), 0);
+    assert_int_equal(os.wide_sleeps, 1); /* once: it would take a wake of any class */
+    assert_int_equal(os.sleeps, 1);
 }
 
 /* Another word of the same bucket costs a wake for nobody, and wakes nobody. */
@@ -768,6 +885,11 @@ int main(void)
         TEST(a_neighbour_is_no_reason),
         TEST(either_half_of_8_bytes),
         TEST(the_key_is_older_than_the_look),
+        TEST(a_discarded_wake_is_passed_on),
+        TEST(alone_there_is_nobody_to_pass_it_to),
+        TEST(a_waiter_that_may_discard_passes_nothing_on),
+        TEST(who_times_out_passes_it_on),
+        TEST(a_discarded_wake_is_passed_on_between_processes),
         TEST(a_collision_costs_a_call),
         TEST(buckets_spread),
         TEST(never_early),

@@ -71,13 +71,14 @@ int xsc_this_cpu(void)
     return 0;
 }
 
-void xsc_wake(const volatile uint32_t *at, uint32_t bits, uint32_t count, bool shared)
+uint32_t xsc_wake(const volatile uint32_t *at, uint32_t bits, uint32_t count, bool shared)
 {
     (void)at;
     (void)bits;
     (void)count;
     (void)shared;
     fail();
+    return 0;
 }
 
 static void start(const struct machine *m, const char *prefer)
