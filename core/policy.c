@@ -423,6 +423,8 @@ static uint32_t get(const uint32_t *p)
 static void publish(struct xsc_policy *s, const struct xsc_costs *c)
 {
     const enum xsc_adviser a = choose(s, c);
+
+    set(&s->brief_leave, s->brief > 0 && covered(s, c, XSC_AT_ONCE));
     const struct xsc_learned *l = learned_by(s, a);
 
     if (l) {
@@ -430,7 +432,6 @@ static void publish(struct xsc_policy *s, const struct xsc_costs *c)
         set(&s->next.nap, l->plan.nap);
         set(&s->next.until, l->plan.until);
     }
-    set(&s->brief_leave, s->brief > 0 && covered(s, c, XSC_AT_ONCE));
     set(&s->adviser, (uint32_t)a + 1);
 }
 

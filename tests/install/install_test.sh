@@ -121,7 +121,7 @@ strict=(-Wall -Wextra -Wshadow -Wconversion -Werror -pedantic-errors -isystem "$
 # As a user's own directory, so that warnings in the headers count.
 strict[-2]=-I
 for header in "$root"/usr/include/xsc/*.h; do
-    echo "#include <xsc/${header##*/}>" >"$work/one.c"
+    printf '#include <xsc/%s>\nextern int declared;\n' "${header##*/}" >"$work/one.c"
     for std in c11 gnu11 c17; do
         "$cc" -std=$std "${strict[@]}" -c -o "$work/one.o" "$work/one.c"
     done

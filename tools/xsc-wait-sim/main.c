@@ -260,6 +260,8 @@ int main(int argc, char **argv)
 
     if (!c.traces || !c.files) {
         fprintf(stderr, "xsc-wait-sim: out of memory\n");
+        free(c.traces);
+        free(c.files);
         return EXIT_FAILURE;
     }
     if (!parse(&o, argc, argv, &c)) {
