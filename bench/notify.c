@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * notify: what a writer pays after its store for those who might wait, when no thread does.
+ * notify: what a writer pays after its store for possible waiters, when no thread waits.
  *
  * The floor is what any such scheme needs at the least: after the store, one load and a
  * branch. The loops are timed as in the question fastpath: many calls, the quickest of several

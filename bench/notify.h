@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bench/notify.h - loops of "store, then tell whoever waits", for the question notify */
+/* bench/notify.h - loops of "store, then notify the waiters", for the question notify */
 #ifndef XSC_BENCH_NOTIFY_H
 #define XSC_BENCH_NOTIFY_H
 
@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-/* Stores n times to an 8-byte word of the loop's own, and notifies each time. Nobody waits. */
+/* Stores n times to an 8-byte word of the loop's own, and notifies each time. No thread waits. */
 typedef void bench_notify_loop(uint32_t n);
 
 /* bench/peers/std_atomic.cpp and ck_ec.c; NULL where they were not built. */

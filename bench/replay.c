@@ -302,7 +302,7 @@ static struct choice choose(const char *list)
             bench_report_note("%s: not built in (it needs %s).", contenders[i].name,
                               contenders[i].needs);
         } else if (error) {
-            bench_report_note("%s: can't be had here: %s.", contenders[i].name, strerror(error));
+            bench_report_note("%s: unavailable here: %s.", contenders[i].name, strerror(error));
         } else {
             c.which[c.n++] = i;
         }

@@ -9,9 +9,10 @@
  * then any of the stores ends the rest, and only one that fell between our look at its word and
  * the arming is seen no earlier than its end, so that the rests may be longer.
  *
- * WHO TAKES TURNS. What takes a deadline, or leaves the CPU. Without a deadline (WFE, WRS.STO) a
- * rest lasts as long as the event stream or the implementation likes, and a store to another word
- * would wait for that; such a machine polls with the CPU's spin hint, as do those that poll anyway.
+ * WHICH MECHANISMS TAKE TURNS. Those that take a deadline, or leave the CPU. Without a deadline
+ * (WFE, WRS.STO) a rest lasts as long as the event stream or the implementation likes, and a store
+ * to another word would wait for that; such a machine polls with the CPU's spin hint, as do those
+ * that poll anyway.
  */
 #include "core/any.h"
 

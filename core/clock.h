@@ -6,7 +6,7 @@
  * that a caller's timeout is measured by. Ticks are what the hardware takes as a deadline
  * and what is cheap to read in a loop: the CPU's counter where it can be trusted, else the
  * OS clock again, one tick a nanosecond. Ticks only ever measure a slice or a trial, so an
- * error of some hundred parts in a million in their rate is of no account.
+ * error of some hundred parts in a million in their rate is negligible.
  */
 #ifndef XSC_CORE_CLOCK_H
 #define XSC_CORE_CLOCK_H

@@ -13,7 +13,7 @@
  * (nap_ns is XSC_NEVER): park right after the first watch. until_ns no later than the end of
  * the nap: park right after the nap.
  *
- * Where nobody will call unpark (plain words: costs.doze_ns is not 0) "park" stands for
+ * Where no writer will call unpark (plain words: costs.doze_ns is not 0) "park" stands for
  * dozing: naps of doze_ns, one after another, with a look at the word after each.
  *
  * WHAT IT COSTS. The cost of a wait = CPU time + weight x (time from the event to its being

@@ -130,7 +130,7 @@ static void try_again(struct xsc_engine *e, uint32_t choice, uint64_t now_ns)
         if (!s->setbacks || now_ns < s->quiet_until_ns || s->mech->traits & XSC_NEEDS_WAKE) {
             continue;
         }
-        /* What the user asked for is not overruled; what nobody vouches for is not tried unasked. */
+        /* A mechanism asked for by name is not overruled; an uncertain one is not tried unasked. */
         if (e->by_name ? i + 1 != e->by_name : s->uncertain) {
             continue;
         }

@@ -167,7 +167,8 @@ static void find_facts(struct xsc_engine *e)
 
 /*
  * Health's idea of late, by what the trial saw: half of what any mechanism is granted, and
- * four times what this one takes. Whoever leaves the CPU comes back when the OS likes.
+ * four times what this one takes. A mechanism that yields the CPU returns when the scheduler runs
+ * it.
  */
 static uint64_t late_after(const struct xsc_mech_state *s, const struct xsc_limits *limits)
 {
@@ -289,8 +290,8 @@ static bool in_order(const struct xsc_mech_state *s)
 
 /*
  * The fallback is the first that only polls: it needs nothing but coherent memory. With one
- * CPU to run on it must leave that CPU, too. It is tried, so that the numbers are there,
- * and something is used whatever they are.
+ * CPU to run on it must leave that CPU, too. It is validated for the record but used regardless of
+ * the result.
  */
 static uint32_t find_fallback(struct xsc_engine *e)
 {
@@ -409,7 +410,7 @@ void xsc_engine_cpus(struct xsc_engine *e, uint32_t cpus)
     xsc_manager_unlock(e);
 }
 
-/* What to answer who asks after the choice was made. */
+/* Result for a request made after the choice. */
 static enum xsc_chose earlier_choice(const struct xsc_engine *e, uint32_t choice, const char *asked)
 {
     const int i = asked ? xsc_engine_find(e, asked) : (int)XSC_PRIMARY(choice);
@@ -470,7 +471,7 @@ enum xsc_chose xsc_engine_choose(struct xsc_engine *e, const char *asked)
     if (result != XSC_CHOSE) {
         refuse(result, e, asked, primary);
     }
-    /* Release: whoever sees the choice sees the facts, the clock and the states behind it. */
+    /* Release: a thread that sees the choice sees the facts, the clock and the states behind it. */
     __atomic_store_n(&e->chosen, XSC_CHOICE(primary, fallback), __ATOMIC_RELEASE);
     xsc_manager_unlock(e);
     return result;

@@ -4,7 +4,7 @@
  *
  * An engine is everything the library knows; a process (or a kernel) has one. Reading it
  * on the wait path costs one acquire load of `chosen`. Changing it (choosing, health) is
- * done by whoever gets the manager's lock, on a slow wait or in xsc_init(); nobody ever
+ * done by the thread that gets the manager's lock, on a slow wait or in xsc_init(); no thread ever
  * waits for that lock.
  */
 #ifndef XSC_CORE_MECHANISM_H
@@ -52,7 +52,7 @@ struct xsc_mech_state {
     uint32_t state;   /* enum xsc_state; stored with release after the reason */
     uint32_t verdict; /* enum xsc_verdict, of the last trial */
     bool tried;       /* trial is filled in */
-    bool uncertain;   /* nobody could say whether it is there: tried only by name */
+    bool uncertain;   /* no source says whether it is there: tried only by name */
     struct xsc_trial trial;
 
     /* Health. */
@@ -77,7 +77,7 @@ struct xsc_health_mark {
 
 struct xsc_engine {
     uint32_t chosen;      /* XSC_CHOICE; stored with release once all below is ready */
-    uint64_t manager;     /* xsc_port_process() of who holds the lock; 0: nobody */
+    uint64_t manager;     /* xsc_port_process() of the lock's holder; 0: free */
     uint32_t tight_looks; /* looks of the tight spin: about a microsecond of relax hints */
     struct xsc_cpu cpu;
     struct xsc_clock clock;
@@ -92,7 +92,7 @@ struct xsc_engine {
     uint32_t n_mechs;
     uint32_t by_name;   /* index + 1 of the mechanism in use because it was asked for; 0: none */
     uint32_t naps;      /* waits that get long may nap: see core/wait.c; relaxed */
-    bool asked_refused; /* a mechanism was asked for by name and can't be had */
+    bool asked_refused; /* a mechanism was asked for by name and is unavailable */
     struct xsc_mech_state mech[XSC_MAX_MECHANISMS];
     struct xsc_sentence choice_reason; /* why the primary is the primary */
     char refusal[XSC_REASON_SIZE];     /* why what was asked for was refused */
@@ -118,7 +118,7 @@ void xsc_engine_defaults(struct xsc_engine *e);
 
 enum xsc_chose {
     XSC_CHOSE,         /* a choice is in place, and it is what was asked for, if anything was */
-    XSC_CHOSE_OTHER,   /* in place, but the mechanism asked for can't be had: its reason says why */
+    XSC_CHOSE_OTHER,   /* in place, but the one asked for is unavailable: its reason says why */
     XSC_CHOSE_UNKNOWN, /* in place, but there is no mechanism of that name */
     XSC_CHOSE_EARLIER, /* made before this call, and it is another than the one asked for */
     XSC_CHOSE_BUSY,    /* being made by another thread, or by the one we have interrupted */

@@ -207,7 +207,7 @@ static void points_recent(struct xsc_points *p, const struct xsc_policy *s)
     xsc_points_add(p, sorted, NULL, n);
 }
 
-/* Computes learned[which] anew. */
+/* Computes learned[which] again. */
 static void compute(struct xsc_policy *s, const struct xsc_costs *c, uint32_t which,
                     struct xsc_policy_scratch *scratch)
 {

@@ -118,9 +118,9 @@ void xsc_policy_learn(struct xsc_policy *site, const struct xsc_costs *costs,
                       struct xsc_policy_scratch *scratch);
 
 /*
- * The costs have been measured anew: what was learned stays, the plans and what they were worth are
- * forgotten, and made anew from the next wait learned. The accounts go on: each wait stands in them
- * at the costs of its time.
+ * The costs have been measured again: what was learned stays, the plans and what they were worth
+ * are forgotten, and made again from the next wait learned. The accounts go on: each wait stands in
+ * them at the costs of its time.
  */
 void xsc_policy_costs_changed(struct xsc_policy *site);
 

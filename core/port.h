@@ -46,7 +46,7 @@ void xsc_port_peer_stop(struct xsc_peer *peer);
 void xsc_port_yield(void);
 void xsc_port_nap(uint64_t ns);
 
-/* Tells the person who runs the process, once: one line without a newline. */
+/* A message to the user that runs the process, once: one line without a newline. */
 void xsc_port_say(const char *line);
 
 /*
@@ -59,8 +59,8 @@ void xsc_port_recheck(uint64_t now_ns);
 uint32_t xsc_port_slot_hint(void);
 
 /*
- * Whether this wait may judge health and try a mechanism anew, which takes milliseconds and may
- * sleep. Not in a kernel, where whoever waits may hold a spin lock: its watchdog does it.
+ * Whether this wait may judge health and try a mechanism again, which takes milliseconds and may
+ * sleep. Not in a kernel, where the waiter may hold a spin lock: its watchdog does it.
  */
 bool xsc_port_may_judge(void);
 

@@ -109,7 +109,7 @@ static void spread_squeeze(struct xsc_distribution *s, uint32_t i, uint32_t code
         spread_absorb(s, below < above ? i - 1 : i, code);
     } else {
         spread_join(s, pair);
-        /* Looked for anew: between the two that were joined, it may lie on either side of both. */
+        /* Looked for again: between the two that were joined, it may lie on either side of both. */
         spread_insert(s, spread_find(s, code), code);
     }
 }

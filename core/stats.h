@@ -5,11 +5,11 @@
  * What is done after the awaited store is latency; what is done before it is free. So a
  * wait that ends in the tight spin was counted before it, and taken off again if it did not
  * end there. One that goes on to watch claims a slot, with one atomic exchange: from then to
- * its end the slot has one writer, who needs only plain loads and stores; and when its store
- * comes it leaves one number behind, which the slot's next owner, or who asks for the
+ * its end the slot has one writer, which needs only plain loads and stores; and when its store
+ * comes it leaves one number behind, which the slot's next owner, or the reader of the
  * statistics, puts into its place. Waits that nest (a signal handler), or that meet a slot
  * taken, claim one of the next few; where those are taken too the wait writes to a slot that
- * nobody reads, and only `uncounted` tells of it. A thread killed, or a longjmp taken, in
+ * no thread reads, and only `uncounted` tells of it. A thread killed, or a longjmp taken, in
  * mid-wait leaves its slot claimed for good: counts stay right, there is one slot less. A slot is
  * claimed by its owner's process: a forked child takes those that threads of its parent had.
  */
@@ -59,7 +59,7 @@ struct xsc_slot {
 
 struct xsc_stats_table {
     struct xsc_slot slot[XSC_SLOTS];
-    struct xsc_slot nobodys;                         /* written by many at once, read by nobody */
+    struct xsc_slot nobodys;                         /* written by many at once, never read */
     uint64_t uncounted;                              /* waits that had to use it */
     struct xsc_histogram waits[XSC_SLOT_HISTOGRAMS]; /* ns of watched waits; any writer */
 };
@@ -67,7 +67,7 @@ struct xsc_stats_table {
 /* A watched wait that a store ended in time after ns. The lowest bit tells it from none. */
 #define XSC_LAST(ns, deep) ((ns)*4 + ((deep) ? 3 : 1))
 
-/* A slot of one's own, or nobody's. hint: where to look first. */
+/* A slot for the caller alone, or the unread one. hint: where to look first. */
 struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint);
 
 static inline void xsc_slot_release(struct xsc_slot *s)

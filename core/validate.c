@@ -174,7 +174,7 @@ static void add_burnt(struct burnt *sum, const struct burnt *b)
     sum->ns += b->ns;
 }
 
-/* Waits that nobody ends: is the deadline kept, does anything sleep, what does it burn? */
+/* Waits that no store ends: is the deadline kept, does anything sleep, what does it burn? */
 static void quiet_waits(struct run *r, struct xsc_trial_scratch *scratch)
 {
     uint32_t word __attribute__((aligned(64))) = 0;
@@ -452,7 +452,7 @@ bool xsc_trial_sleeps(const struct xsc_mechanism *m, const struct xsc_trial *t)
 {
     /*
      * The median, for one preemption lifts the mean of many NOPs. Every other one ended by the
-     * OS's limit, and the one between by what was left: a sleep cut short, by one who knows.
+     * OS's limit, and the one between by what was left: a sleep that is known to be cut short.
      */
     return t->rest.p50 >= m->rest_ns || (t->rests_limited && t->rests_limited * 2 >= t->rest.n);
 }

@@ -32,7 +32,7 @@ struct xsc_trial {
     struct xsc_spread rest;        /* no store at all: how long each hardware wait lasted */
     uint64_t rest_mean_ns;         /* ... on average */
     uint64_t rests_limited;        /* ... and how many the OS's limit ended */
-    uint64_t os_limit_ns;          /* shortest wait that the OS's limit ended; 0: it ended none */
+    uint64_t os_limit_ns;          /* shortest wait that the OS's limit ended; 0: never */
     uint64_t missed;               /* stores noticed only because the slice ended */
     uint64_t unclear;              /* ... or perhaps: the waiter lost its CPU meanwhile */
     uint64_t spurious_per_s;       /* early returns a second of waiting for nothing */

@@ -12,7 +12,7 @@
  *     account for it
  *
  * WHY NO STORE IS LOST. The writer stores, we load: that is all the synchronisation there
- * is. After every return of a mechanism, whatever its cause, the word is loaded anew, and a
+ * is. After every return of a mechanism, whatever its cause, the word is loaded again, and a
  * mechanism looks at it once more after arming (mech/). So a store is noticed at the latest
  * when the slice in which it was made ends; a mechanism that is working notices it at once.
  *
@@ -21,12 +21,12 @@
  * some parts in ten thousand, only cut the time in between into slices. (Where the OS clock was
  * found to stand still, there is no deadline by it: then the slices are added up.)
  *
- * THE LAST RESORT. Nobody unparks a plain word, so its waiter can't leave the CPU for good. But one
- * that has watched for a millisecond may nap between slices, in proportion: the store is noticed
- * later by a sixteenth of what the wait has lasted, or a millisecond, at most (and by the OS's timer
- * slack), and a wait of 100 ms burns an eighth of its time, not all of it. Off where the caller prefers
- * latency, and for watches that know their end: but not for a thread that keeps lower ones from
- * running until it sleeps, for one of those may be the writer (core/wait.h).
+ * THE LAST RESORT. No writer unparks a plain word, so its waiter can't leave the CPU for good. But
+ * one that has watched for a millisecond may nap between slices, in proportion: the store is
+ * noticed later by a sixteenth of what the wait has lasted, or a millisecond, at most (and by the
+ * OS's timer slack), and a wait of 100 ms burns an eighth of its time, not all of it. Disabled for
+ * XSC_PREFER=latency and for bounded watches (those of a park): but not for a thread that keeps
+ * lower ones from running until it sleeps, for one of those may be the writer (core/wait.h).
  */
 #include "core/wait.h"
 
@@ -163,7 +163,7 @@ static bool watch_slice(const struct watcher *by, const struct xsc_watch *w,
 
 /* ---- all slices ---- */
 
-/* The wait's own account, where nobody waits for it: timeouts, and stores noticed late. */
+/* The wait's own account, made when no thread waits for it: timeouts, and stores noticed late. */
 static void account(struct xsc_slot *slot, uint64_t ns, bool deep, bool met)
 {
     struct xsc_counts *n = &slot->n;

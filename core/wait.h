@@ -24,7 +24,7 @@ enum xsc_end xsc_core_wait_any(struct xsc_engine *e, const struct xsc_watch *w, 
                                uint64_t timeout_ns, const char *(*asked)(void), uint32_t *which);
 
 /*
- * Its two parts, for those who decide in between. xsc_core_spin(): the tight spin of about 1 us;
+ * Its two parts, for callers that decide in between. xsc_core_spin(): the tight spin of about 1 us;
  * true when the condition was met in it. *spun_ns: what it took at least, or 0.
  */
 bool xsc_core_spin(struct xsc_engine *e, const struct xsc_watch *w, uint64_t *spun_ns);

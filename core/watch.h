@@ -3,7 +3,7 @@
  * core/watch.h - has the awaited thing happened?
  *
  * The one place where a watched word is loaded and judged. Every load has acquire
- * ordering: whoever sees the condition met also sees what the writer wrote before its
+ * ordering: a waiter that sees the condition met also sees what the writer wrote before its
  * release store, and the load is single-copy atomic because the word is aligned.
  */
 #ifndef XSC_CORE_WATCH_H
@@ -49,7 +49,7 @@ static inline bool xsc_watch_met(const struct xsc_watch *w)
 
 /*
  * Whether the watch makes sense: a word that can be loaded whole, and a condition that
- * some value meets. Said of pointers, this trusts that a non-NULL one can be read.
+ * some value meets. Non-NULL pointers are assumed readable.
  */
 static inline bool xsc_watch_valid(const struct xsc_watch *w)
 {

@@ -34,7 +34,7 @@ module_param(made, ulong, 0444);
 
 /*
  * Waits of a millisecond, after each of which others may have the CPU, as any user should where the
- * one that it waits for may need it. So many of them in vain, and a wake-up was lost.
+ * one that it waits for may need it. So many of them without success, and a wake-up was lost.
  */
 #define PATIENCE 60000
 

@@ -41,7 +41,7 @@ static enum xsc_woke mwaitx_wait(const struct xsc_mech_ctx *ctx, const struct xs
     const int64_t left = (int64_t)(deadline - xsc_arch_counter());
 
     if (left > 0) {
-        /* At least 1: a count of 0 is not said to end at once. */
+        /* At least 1: the manual does not specify a count of 0. */
         xsc_x86_mwaitx(left > UINT32_MAX ? UINT32_MAX : (uint32_t)left);
     }
     return XSC_WOKE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * doorbell.pml - a register whose write raises an interrupt, and who sleeps for it: kernel/doorbell.c
+ * doorbell.pml - a register whose write raises an interrupt, and its sleepers: kernel/doorbell.c
  *
  * Ringers put down an item and ring. The device sets its status and sends an interrupt for each
  * ring; the controller holds one pending while the handler runs, so rings merge. The handler reads
@@ -25,7 +25,7 @@ byte items;       /* put down, of RINGERS * RINGS */
 bool status;      /* the device's, set by a ring, cleared by an acknowledgement */
 bool pending;     /* the controller's: an interrupt that waits for the handler */
 bool added;       /* to the eventfd, and not taken out yet */
-byte interrupts;  /* the driver's count: of no account how high, so modulo 8 */
+byte interrupts;  /* the driver's count: how high does not matter, so modulo 8 */
 bool queued;      /* the reader is on the wait queue: a wake takes it off */
 byte ringers_done;
 

@@ -3,7 +3,7 @@
  * event.pml - the event count: user/event.c, whose labels W1..W6, P1..P8 are used here
  *
  * Each writer puts down one item of its own with a plain store, then signals. Each waiter takes
- * one item, whosever it is (BROADCAST: there is one item, which all see and nobody takes). As
+ * one item, of any writer (BROADCAST: there is one item, which all see and no waiter takes). As
  * many are taken as put down, so a waiter that never gets one has lost a signal.
  *
  * Barrier: none given (default): membarrier by the waiter, and WAITING is 0 at the start. SEQ_CST: FENCED

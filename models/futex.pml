@@ -2,7 +2,7 @@
 /*
  * futex.pml - words that are not 4 bytes, and the kernel that compares 4
  *
- * BYTES: two bytes, two waiters, one futex: each byte has a writer, who wakes one. BITS: sleepers
+ * BYTES: two bytes, two waiters, one futex: each byte has a writer, which wakes one. BITS: sleepers
  * and wakers say which byte they mean.
  *
  * HALVES: an 8-byte word shared between processes, of which the second half changes. The
@@ -62,7 +62,7 @@ init { atomic { run writer(0); run writer(1); run waiter(0); run waiter(1) } }
 proctype writer()
 {
     set[1] = true;
-    asleep[0] = false /* wakes whoever is queued at the first half */
+    asleep[0] = false /* wakes the waiter queued at the first half */
 }
 
 proctype waiter()

@@ -4,9 +4,9 @@
  * the parking of user/park.c, P1 to P6
  *
  * THREADS threads take it SECTIONS times each. Claimed: at most one is in, what one wrote the next
- * one sees, and nobody sleeps for ever. HELD is a byte that its owner stores to without an atomic
- * operation, so it has a cell of its own; atomic operations on the word, and the futex, see both
- * cells at once. SEQ_CST: no membarrier, every unlock takes the slow way and fences.
+ * one sees, and no waiter sleeps for ever. HELD is a byte that its owner stores to without an
+ * atomic operation, so it has a cell of its own; atomic operations on the word, and the futex, see
+ * both cells at once. SEQ_CST: no membarrier, every unlock takes the slow way and fences.
  *
  * A waiter that has slept may find that it has waited long, at any time, and reserve the lock. With
  * -DTIMED=N the first N threads may give up, whenever they wait; at least one may not, for a thread
@@ -28,7 +28,7 @@
 byte mem[2];
 byte flags;
 byte parked; /* xsc_parked[], without FENCED: that is never there, or (SEQ_CST) from the start */
-byte asleep[THREADS]; /* 0 awake, 1 for the word, 2 for the byte: who has reserved */
+byte asleep[THREADS]; /* 0 awake, 1 for the word, 2 for the byte: the waiter that has reserved */
 #ifndef DIRECT
 chan buffer[THREADS] = [2] of { byte, byte };
 #endif
@@ -152,7 +152,7 @@ inline barrier()
 #define CHANGED (mem[HELD] != held || flags != bits)
 #endif
 
-/* L1. The look at who is parked may be older: others. */
+/* L1. The look at the count of parked threads may be older: others. */
 inline take()
 {
     mem[HELD] = 1;

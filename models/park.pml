@@ -4,8 +4,8 @@
  *
  * Each writer stores to the word, then unparks, STORES times. Each waiter waits for the word to
  * change, until it has seen the last value (ONCE: until it has changed at all, which is what
- * unpark_one is for: all who wait, wait for the same). Which barrier is used, and what is broken, is chosen
- * by the macros; run.sh lists them all.
+ * unpark_one is for: all waiters wait for the same). Which barrier is used, and what is broken, is
+ * chosen by the macros; run.sh lists them all.
  *
  * Barrier: none given (default): membarrier by the waiter, and COUNT is 0 at the start. SEQ_CST: FENCED is
  * set from the start. REFUSED: COUNT is 0 at the start and there is no membarrier (WITHOUT MEMBARRIER in

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * register.pml - the event register by itself: one flag, one who waits for it, one who sets it
+ * register.pml - the event register by itself: one flag, one waiter for it, one core that sets it
  *
  * The waiter's loop is mech/wfe.c: LDAXR, judge the value loaded, WFE. Each way to get it wrong that is
  * known from the wild is a macro.

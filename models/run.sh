@@ -33,7 +33,7 @@ check() {
         cat spin.log
         verdict='does not build' states=-
     else
-        # What is broken may well lose somebody, too, and the other way round: looked for is the one.
+        # A broken variant may also lose a waiter, and the other way round: search for what is expected.
         case $expected in lost) only=-A ;; broken) only=-E ;; *) only= ;; esac
         ./pan -m1000000 $only >pan.log 2>&1
         states=$(awk '/states, stored/ { print $1 }' pan.log)
@@ -215,9 +215,9 @@ check holds queue.pml 'three threads' -DCORES=3 -DSECTIONS=1
 check holds queue.pml 'ARMv7: unlock sends an event' -DARMV7
 check lost queue.pml 'ARMv7: unlock sends no event' -DARMV7 -DNO_SEV
 check lost queue.pml 'look and wait, no monitor' -DNO_MONITOR
-check lost queue.pml 'who takes it does not wait for the name of the next' -DDOES_NOT_WAIT_FOR_NEXT
+check lost queue.pml 'the new owner does not wait for the name of the next waiter' -DDOES_NOT_WAIT_FOR_NEXT
 check lost queue.pml 'a node made ready after it has been shown' -DNODE_CLEARED_LATE
-check lost queue.pml 'the line emptied without a look at who is last' -DEMPTIED_BLINDLY
+check lost queue.pml 'the line emptied without a look at which waiter is last' -DEMPTIED_BLINDLY
 check broken queue.pml 'free, and taken before those in line' -DTAKES_IT_BEFORE_THE_LINE
 check broken queue.pml 'the next one is told before HELD is set' -DCORES=3 -DSECTIONS=1 -DTURN_BEFORE_HELD
 
@@ -245,11 +245,11 @@ check lost mutex.pml 'the same, two may give up, all may try once' "${all_of_it[
 check lost mutex.pml 'no barrier by the waiter' "${two_twice[@]}" -DNO_BARRIER
 check lost mutex.pml 'no second look by the owner' "${two_twice[@]}" -DNO_SECOND_LOOK
 check lost mutex.pml 'the one that was woken takes it and forgets the others' "${three[@]}" -DFORGETS_THE_OTHERS
-check lost mutex.pml 'who had reserved it takes PARKED off' "${three_twice[@]}" -DRESERVED_TAKES_PARKED_OFF
+check lost mutex.pml 'the waiter that had reserved it takes PARKED off' "${three_twice[@]}" -DRESERVED_TAKES_PARKED_OFF
 check lost mutex.pml 'a waiter that watches HELD and not PARKED' "${three[@]}" -DWATCHES_HELD_ONLY
 check lost mutex.pml 'reserved, and another one is woken' "${three[@]}" -DWAKES_ANYBODY
-check lost mutex.pml 'the late wake forgets whom it is reserved for' "${three[@]}" -DLATE_WAKES_THE_WORD_ONLY
-check lost mutex.pml 'who gives up keeps what it reserved' "${two_thrice[@]}" -DTIMED -DKEEPS_WHAT_IT_RESERVED
+check lost mutex.pml 'the late wake forgets the waiter it is reserved for' "${three[@]}" -DLATE_WAKES_THE_WORD_ONLY
+check lost mutex.pml 'a waiter that gives up keeps its reservation' "${two_thrice[@]}" -DTIMED -DKEEPS_WHAT_IT_RESERVED
 
 echo '# doorbell'
 check holds doorbell.pml 'two ringers, two rings each'

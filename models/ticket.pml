@@ -3,7 +3,7 @@
  * ticket.pml - the ticket lock of xsc/lock.h, its waiters in WFE: user/lock.c
  *
  * CORES threads take it SECTIONS times each. Claimed: at most one is in, they get in by the order of
- * their tickets, what one wrote the next one sees, and nobody is forgotten in a WFE.
+ * their tickets, what one wrote the next one sees, and no waiter is forgotten in a WFE.
  */
 #ifndef CORES
 #define CORES 2

@@ -114,7 +114,7 @@ inline futex_wait_settled(i, a, expected, is_over)
 }
 #endif
 
-/* The same without the comparison, for those who want to see why it is there. */
+/* The same without the comparison, to show what the comparison is for. */
 inline sleep_blindly(i, a)
 {
     sleeps_on[i] = a + 1;

@@ -28,14 +28,14 @@
 #endif
 #define FIRST 1
 #define SECOND 2
-#define EVERYBODY 255
+#define EVERY_SECOND 255
 
 byte word, parked, seconds, done;
 byte asleep[WAITERS]; /* 0, FIRST or SECOND */
-byte woken[WAITERS]; /* by whose wake: a store's number + 1; EVERYBODY: woken with all of SECOND */
+byte woken[WAITERS]; /* by which wake: a store's number + 1; EVERY_SECOND: with all of SECOND */
 bool inside[WAITERS];
 byte old[WAITERS];
-byte owed[WRITERS * STORES]; /* by each store: to whom, a bit each; 0: nothing more */
+byte owed[WRITERS * STORES]; /* by each store: to which waiters, a bit each; 0: nothing more */
 
 #if WRITERS * STORES > 3
 #define NOTHING_OWED (!owed[0] && !owed[1] && !owed[2] && !owed[3])
@@ -53,7 +53,7 @@ inline wake_all(c)
     do
     :: i < WAITERS ->
         if
-        :: asleep[i] == c -> asleep[i] = 0; woken[i] = EVERYBODY
+        :: asleep[i] == c -> asleep[i] = 0; woken[i] = EVERY_SECOND
         :: else
         fi;
         i++
@@ -157,9 +157,9 @@ inline settle(met)
 }
 
 #ifdef LEAVES_WITH_THE_WAKE
-#define DISCARDS (woken[me] && woken[me] != EVERYBODY && !met && !passed && parked > 1 && !over)
+#define DISCARDS (woken[me] && woken[me] != EVERY_SECOND && !met && !passed && parked > 1 && !over)
 #else
-#define DISCARDS (woken[me] && woken[me] != EVERYBODY && !met && !passed && parked > 1)
+#define DISCARDS (woken[me] && woken[me] != EVERY_SECOND && !met && !passed && parked > 1)
 #endif
 
 /* Until a wake, or the deadline, or there is nothing to be waited for. Then the look. */

@@ -2,12 +2,12 @@
 /*
  * A shard's io_uring. The public side is xsc/uring.h, what the shard asks of it is in xsc/shard.h.
  *
- * WAKING. user/shard.c gives each sleep of the shard to one sender, who calls wake(). That has to
+ * WAKING. user/shard.c gives each sleep of the shard to one sender, which calls wake(). That has to
  * end the sleep, or the next one if it comes too early: a completion in the queue does, until
- * somebody takes it out. Only the shard's own thread does, in take_wakes(), called
+ * a thread takes it out. Only the shard's own thread does, in take_wakes(), called
  *
- *     by wait() before it sleeps: a wake-up found there is one for this sleep, or an old one; it
- *         can't be told, so wait() returns and the shard looks at its mailbox;
+ *     by wait() before it sleeps: a wake-up found there is one for this sleep, or an old one; which
+ *         it is is unknown, so wait() returns and the shard looks at its mailbox;
  *     by wait() after it slept, and returns;
  *     by wait() that only looks, and by xsc_uring_next(): outside of P1 to P5, hence when no sleep
  *         is on its way. The message of a wake-up taken here was sent before (its S4 before its
@@ -15,15 +15,15 @@
  *
  * TWO AT A TIME. The wake-ups of two sleeps may be under way at once (the first one's sender has
  * lost its CPU), and a sender may be a signal handler in the midst of another wake-up of its own
- * thread. The second ring takes one at a time, and nobody may wait:
+ * thread. The second ring takes one at a time, and no sender may wait:
  *
- *     N1  n = calls += 1 (atomic); it was not 0: done, whoever made it other than 0 does it
+ *     N1  n = calls += 1 (atomic); it was not 0: done, the sender that raised it from 0 does it
  *     N2  n = calls; MSG_RING
  *     N3  calls: n -> 0 (compare-and-swap); not n any more: N2
  *
- * Who leaves at N1 changed `calls` before the N3 that would end the work, so that fails, and
- * another MSG_RING follows its N1. N1 releases and N2 acquires, so what the caller
- * stored comes first. N3 releases, too: the next N1 that finds 0 uses the second ring after this use.
+ * A sender that leaves at N1 changed `calls` before the N3 that would end the work, so that fails,
+ * and another MSG_RING follows its N1. N1 releases and N2 acquires, so what the caller stored comes
+ * first. N3 releases, too: the next N1 that finds 0 uses the second ring after this use.
  *
  * A WAKE-UP THAT CAN'T BE SENT. It goes to a descriptor of our own, so that the program may close its
  * ring's (io_uring_close_ring_fd(3)). A full completion queue (EOVERFLOW) ends a sleep by itself. What

@@ -17,8 +17,8 @@
 
 /*
  * Until a park has been seen its CPU time is known to be below a nap's, which sets a timer as well: in a VM
- * ten times dearer than all the rest. A site guesses low: one that takes parks to be dear does
- * not park, and would never find out.
+ * ten times dearer than all the rest. Start low: a site that overestimates the cost never parks, so
+ * it never corrects the estimate.
  */
 #define UNSEEN_PART 4
 #define LEAST_NS 200 /* less than entering the kernel takes: not believed */
@@ -93,7 +93,7 @@ static uint32_t bounded(uint64_t ns)
     return ns < LEAST_NS ? LEAST_NS : ns > XSC_COST_MAX ? XSC_COST_MAX : (uint32_t)ns;
 }
 
-/* Medians of a few naps on a word that nobody stores to: a busy machine spoils some of them. */
+/* Medians of a few naps on a word that no thread stores to: a busy machine spoils some of them. */
 static void measure(void)
 {
     static const uint32_t never;
@@ -153,7 +153,7 @@ static struct xsc_costs as_seen(const struct xsc_evidence *e, uint32_t doze_ns, 
     };
 }
 
-/* By more than a quarter, and by more than a clock reading or two: plans are made anew then. */
+/* By more than a quarter, and by more than a clock reading or two: plans are made again then. */
 static bool moved(uint32_t a, uint32_t b)
 {
     const uint32_t far = a > b ? a - b : b - a;

@@ -52,7 +52,10 @@ struct xsc_costs xsc_costs_load(const struct xsc_costs *costs);
 void xsc_costs_refresh(void);
 bool xsc_costs_settle(struct xsc_evidence *site, uint32_t doze_ns, struct xsc_costs *in_force);
 
-/* A figure of a kind, for the site and the process; any thread. A nap's lateness as XSC_NAP_LATE. */
+/*
+ * Records one sample of the given kind for the site and for the process. Thread-safe. A nap's
+ * lateness is XSC_NAP_LATE.
+ */
 void xsc_costs_saw(struct xsc_evidence *site, enum xsc_evidence_of what, uint64_t ns);
 
 #endif /* XSC_USER_COSTS_H */

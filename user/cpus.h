@@ -22,7 +22,7 @@ static inline uint32_t xsc_cpus(void)
                : 0;
 }
 
-/* Reads it, by system calls. 0: can't be told. One thread at a time. user/linux_cpu.c, user/other.c */
+/* Reads it, by system calls. 0: unknown. One thread at a time. user/linux_cpu.c, user/other.c */
 uint32_t xsc_count_cpus(void);
 
 #endif /* XSC_USER_CPUS_H */

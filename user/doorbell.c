@@ -11,16 +11,16 @@
  *
  * The kernel puts a ring into every set that listens, and keeps it there until that set's own L3
  * takes it. W2 after L1: it is in our set when we come to L3, or ends it; L2 follows, and sees W1.
- * W2 before L1: nobody reads the descriptor, so its count is not 0 (eventfd), or not what it was at
- * its opening (the driver), ever since the first ring. L1 finds that and puts it into the set: the
- * first L3 returns at once, for nothing as a rule, and L2 sees W1. So where it stands between L1,
- * L2 and L3 that a ring comes makes no difference. That L2 sees W1 when L3 has told of W2: the ring
- * and L1 or L3 take the same locks of the kernel, one after the other; for a device, writel() comes
- * after the stores before it, and the handler counts with release.
+ * W2 before L1: no thread reads the descriptor, so its count is not 0 (eventfd), or not what it was
+ * at its opening (the driver), ever since the first ring. L1 finds that and puts it into the set:
+ * the first L3 returns at once, for nothing as a rule, and L2 sees W1. So where it stands between
+ * L1, L2 and L3 that a ring comes makes no difference. That L2 sees W1 when L3 has told of W2: the
+ * ring and L1 or L3 take the same locks of the kernel, one after the other; for a device, writel()
+ * comes after the stores before it, and the handler counts with release.
  *
  * SEVERAL WAITERS. What one takes out of its set is in all others still. With one count for all,
  * which the first reader clears, another that was woken might find nothing and sleep on: that is
- * why no one reads. The price is a set for each who sleeps. One is kept for the next, so that a
+ * why no waiter reads. The price is a set for each sleeper. One is kept for the next, so that a
  * bell with one waiter at a time makes it once; it has listened all the while, which is L1 done
  * early. A child after fork() has its parent's set, too, and would take events out of it that are
  * the parent's: so a set is used by the process alone that made it.

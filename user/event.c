@@ -16,7 +16,7 @@
  *                                                 P8  waiters -= 8; the last one: PARKED and
  *                                                     SECOND off
  *
- * A wake-up is lost if P4 misses W1 and P7 sleeps with nobody to wake it. W2, W3 and P1, P2, P4
+ * A wake-up is lost if P4 misses W1 and P7 sleeps with no thread to wake it. W2, W3 and P1, P2, P4
  * are the litmus of user/park.c, with the condition for the word: if P4 misses W1, the
  * writer sees P1 and comes to W4. What remains:
  *
@@ -65,9 +65,9 @@
  * W2 that trusts xsc_event_joined sees P1. The kernel has full barriers at both places; the fences are
  * the library's own (xsc_barrier_heavy(), xsc_event_join_shared()), so that the argument needs
  * nothing of the kernel but the order of its own steps. FENCED is not used.
- * A waiter whose P2 is refused can't know who has registered: it waits a millisecond at most,
- * and returns for its caller to look. A waiter in a shared event returns once a second, because the
- * writer may have been killed between W1 and W2.
+ * A waiter whose P2 is refused can't know which processes have registered: it waits a millisecond
+ * at most, and returns for its caller to look. A waiter in a shared event returns once a second,
+ * because the writer may have been killed between W1 and W2.
  */
 #define _GNU_SOURCE
 #include <errno.h>

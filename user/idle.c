@@ -15,9 +15,9 @@
  *           N3  -> AWAKE; it was KICKED: say so
  *
  * K1 before N1: N1 finds KICKED. K1 between N1 and N3: it replaced NAPPING, so K2 wakes; and
- * xsc_sleep() compares the word and falls asleep in one step for whoever stores and then wakes, so
- * it has seen KICKED or is woken. N3 finds KICKED as well. K1 after N3: the next N1 finds it.
- * models/nap.pml searches all of it, and shows what each step is for.
+ * xsc_sleep()'s comparison and sleep are atomic with respect to a kicker that stores and then
+ * wakes, so it has seen KICKED or is woken. N3 finds KICKED as well. K1 after N3: the next N1 finds
+ * it. models/nap.pml searches all of it, and shows what each step is for.
  */
 #define _GNU_SOURCE
 #include <errno.h>

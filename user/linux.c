@@ -58,8 +58,8 @@ void xsc_wiped_page_unmap(uint32_t *page)
 
 /*
  * The instruction is executed in a child that shares our memory but not our signal
- * handlers, while we are suspended: vfork() with a stack of its own. So nobody's SIGILL
- * handler is replaced or called, other threads notice nothing, and a fault shows as the
+ * handlers, while we are suspended: vfork() with a stack of its own. So no SIGILL handler of the
+ * program's is replaced or called, other threads notice nothing, and a fault shows as the
  * child's exit status. Its exit raises no SIGCHLD, and wait() without __WALL or __WCLONE,
  * the program's own, can't see it.
  */

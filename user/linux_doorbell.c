@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Doorbells on Linux. System calls are made by syscall(), as in user/linux_shard.c: the C library's
- * are cancellation points, or (epoll_create1) known to ThreadSanitizer, which then wants to be told
- * of the end of a descriptor, too.
+ * are cancellation points, or (epoll_create1) known to ThreadSanitizer, which then has to see the
+ * close of the descriptor, too.
  */
 #define _GNU_SOURCE
 #include "user/doorbell.h"
@@ -70,7 +70,7 @@ bool xsc_bell_gone(int fd)
     return result_of(syscall(SYS_ppoll, &p, 1, no_time, NULL, (size_t)0), saved) > 0;
 }
 
-/* Edge-triggered: each ring is an event of each set, which nobody has to read (epoll(7)). */
+/* Edge-triggered: each ring is an event of each set, which no waiter has to read (epoll(7)). */
 int xsc_bell_listen(struct xsc_poll *set, int fd)
 {
     const int saved = errno;

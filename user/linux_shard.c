@@ -3,7 +3,7 @@
  * Shards on Linux. System calls are made by syscall(): the C library's epoll_wait() and write() are
  * cancellation points.
  *
- * The bell is an eventfd(2), edge-triggered: each write is one event, and nobody has to read it
+ * The bell is an eventfd(2), edge-triggered: each write is one event, and no thread has to read it
  * (epoll(7): an edge-triggered descriptor reports each change). It would block at 2^64 - 1 rings.
  */
 #define _GNU_SOURCE

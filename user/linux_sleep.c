@@ -183,7 +183,7 @@ bool xsc_barrier_register(bool shared)
 
 /*
  * A fork()ed child inherits the registration in every kernel so far, though no manual says so:
- * where it did not, the first call fails and we register anew.
+ * where it does not, the first call fails and we register again.
  */
 bool xsc_barrier_everywhere(bool shared)
 {

@@ -2,29 +2,31 @@
 /*
  * The two locks that are first come, first served. The public side is xsc/lock.h.
  *
- * THE QUEUE LOCK'S WORD. Its lowest byte is HELD; the rest is the last of those who wait, or 0, and
+ * THE QUEUE LOCK'S WORD. Its lowest byte is HELD; the rest is the last waiter in line, or 0, and
  * then a word of 0 is taken by one exchange and given back by storing 0 to the byte: no node is
- * touched. Else whoever comes puts itself last. The first in line watches HELD; it takes the lock
- * by storing 1 to the byte (or, if it is the last, too, by an exchange that empties the line), and
- * tells the one behind it that it is first now: so that one is awake and watching when HELD goes.
+ * touched. Otherwise each thread that arrives puts itself last. The first waiter in line watches
+ * HELD; it takes the lock by storing 1 to the byte (or, if it is also the last, by an exchange that
+ * empties the line), and tells the waiter behind it that it is first now: so that waiter is awake
+ * and watching when the owner clears HELD.
  *
  * WHY THEY EXCLUDE. Ticket: each ticket is given out once (until 65536 are waiting), and only the
  * thread whose ticket the owner's half shows is in; only it moves that half on. Queue: while there
- * is a line nobody but the first in it sets HELD, for all others need a word of 0. Each node but
+ * is a line only the first in it sets HELD, for all others need a word of 0. Each node but
  * the first of a line is told its turn once, by the one before it, when that one has set HELD: so
  * there is one first at a time, and it sees HELD until that owner has left. A line that is empty
  * had its last one leave it by the exchange that also sets HELD.
  *
- * WHY NOBODY IS FORGOTTEN. Ticket: the waiter watches the half that the unlock stores to, so this
- * is a wait for a word, and core/wait.c has the argument. Queue: whoever has put itself behind
- * `before` has not left before it has stored before->next, and `before`, if its attempt to
- * empty the line fails, waits for that store: it is on its way. Then it stores turn and
+ * WHY NO WAITER IS FORGOTTEN. Ticket: the waiter watches the half that the unlock stores to, so
+ * this is a wait for a word, and core/wait.c has the argument. Queue: a waiter that has put itself
+ * behind `before` has not left before it has stored before->next, and `before`, if its attempt to
+ * empty the line fails, waits for that store: it is on its way. Then `before` stores turn and
  * unparks, as the unlock does after its store to HELD; user/park.c has the argument.
  *
  * ORDER. The exchange of the word is acquire and release: it publishes the node's fields for the
- * one that comes behind. HELD is stored with release by the unlock, and acquired by who takes it:
- * by its exchange, or by the load that ended its wait. The turn is stored with release after the 1
- * in HELD and waited for with acquire, so the next one can't see the 0 from before it.
+ * waiter that comes behind. The unlock stores HELD with release, and the thread that takes the lock
+ * acquires it: by its exchange, or by the load that ended its wait. The turn is stored with release
+ * after the 1 in HELD and waited for with acquire, so the next waiter can't see the 0 from before
+ * it.
  *
  * TWO SIZES. HELD is stored to as a byte of a word that others change: user/mutex.c has the
  * sources.
@@ -35,12 +37,12 @@
  * TOO MANY THREADS. First come, first served is bad where there are more threads than CPUs: the one
  * whose turn it is may be waiting for the CPU on which another watches for its own turn. So waiters
  * that have outlasted the tight spin are counted, in the process, and where there are as many as
- * CPUs, none is left for the owner: then they give up the CPU between two looks (and who comes to
- * such a crowd does so at once). One for whom that has not helped parks, if it waits in a queue: it
- * has a word of its own that its predecessor unparks, or is first and unparked by the unlock. For a
- * ticket lock all would have to be woken for one to go on, so there the waiter goes on yielding. Of
- * other processes nothing is known: a ticket's waiter yields every 20 us in any case, which costs
- * about a hundredth of its time, for the owner may have lost this very CPU.
+ * CPUs, none is left for the owner: then they give up the CPU between two looks (and a waiter that
+ * finds such a crowd on arrival does so at once). A waiter that this has not helped parks, if it
+ * waits in a queue: it has a word of its own that its predecessor unparks, or is first and unparked
+ * by the unlock. For a ticket lock all would have to be woken for one to go on, so there the waiter
+ * goes on yielding. Of other processes nothing is known: a ticket's waiter yields every 20 us in
+ * any case, which costs about a hundredth of its time, for the owner may have lost this very CPU.
  *
  * UNLIKE PRIORITIES. To yield does not help a thread of lower priority where the waiter runs under a
  * real-time policy. So a loop that yields (a ticket's waiter; the owner that waits for the name of the

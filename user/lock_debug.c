@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who has which lock, and where it was taken: for programs compiled with XSC_LOCK_DEBUG. The public
- * side is at the end of xsc/lock.h.
+ * The owner of each lock, and where it was taken: for programs compiled with XSC_LOCK_DEBUG. The
+ * public side is at the end of xsc/lock.h.
  *
  * The locks themselves have no room for it, so it is in a table, found by the lock's address. The
  * owner writes its entry while it owns the lock, and takes it out before it gives the lock up.
- * Whoever reads the entry of a lock that it does not own (to find that it is not the owner) is in
- * error already, or finds another's: either way under the table's own lock, so nothing is
- * half-written.
+ * A thread that reads the entry of a lock that it does not own (to find that it is not the owner)
+ * is in error already, or finds another thread's entry: either way under the table's own lock, so
+ * nothing is half-written.
  *
  * A fork copies the entries, and the table's lock as a thread of the parent may have it: the child
  * takes that over. A lock that such a thread owns is owned in the child, too, for ever.
  *
  * A lock with no entry was taken by code compiled without XSC_LOCK_DEBUG, or when the table was
- * full: nothing is known of it, and nothing is said, unless nobody holds it at all.
+ * full: nothing is known of it, and nothing is reported, unless no thread holds it at all.
  */
 #include <xsc/lock.h>
 

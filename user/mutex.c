@@ -2,52 +2,55 @@
 /*
  * The mutex. The public side is xsc/lock.h; parking and its arguments are in user/park.c.
  *
- * THE WORD. HELD, a byte of its own. PARKED: somebody may be asleep, an unlock is to wake one.
- * RESERVED: free or not, it goes to the one that set this bit. Nobody is in a queue of ours: who
- * waits watches and then parks, for the word.
+ * THE WORD. HELD, a byte of its own. PARKED: a waiter may be asleep, an unlock is to wake one.
+ * RESERVED: free or not, the lock goes to the waiter that set this bit. The mutex keeps no queue of
+ * its waiters: each watches the word and then parks for it.
  *
- *     owner, nobody parked                 waiter
+ *     owner, no waiter parked              waiter
  *     U1  xsc_parked[b] is 0               L1  not HELD, not RESERVED: take it (atomic)
  *     U2  store HELD = 0                   L2  else PARKED on, if it is off (atomic)
  *     U3  xsc_parked[b] is 0: done         L3  park until the word's bits are not those of L2
  *         else wake one (by address)       L4  back to L1
  *
- *     owner, somebody perhaps parked
+ *     owner, a waiter perhaps parked
  *     S1  HELD and PARKED off (atomic)
  *     S2  PARKED was on: wake one
  *
- * WHY NO WAKE-UP IS LOST. A waiter is lost if it sleeps in L3 and nobody is bound to wake it. It is
- * bound to be woken as long as PARKED is on: by the S2 of the next unlock, and there is one, for
- * the lock is held, or there is one on its way to L1 who will take it. So it is to be shown that
- * where PARKED is off, or the lock is free, either nobody sleeps or somebody awake is on its way to
- * L1, and that who gets there puts PARKED back on while others sleep.
- * - U2 leaves PARKED alone. U3 is what park and unpark promise: it sees a sleeper and wakes one,
- *   or who is about to sleep sees the store.
- * - S1, S2: the same, for S1 is a store to the word. It wakes one, who then is on its way, or finds
- *   none asleep: then whoever was about to sleep finds the bits changed, and is on its way.
- * - Who is on its way takes the lock (L1), and puts PARKED on if it has parked and others are
- *   parked
- *   still: those who slept before it was woken are counted in xsc_parked[] since before they slept,
- *   and it was woken by one who went through the kernel's lock after them. Or it does not (L2), and
- *   PARKED goes on.
- * PARKED is taken off in L1, too, where nobody is parked: else one that U2 has left would keep
- * everybody from the inline part for ever. However old that look at xsc_parked[] is, this is safe:
- * the lock was free and not reserved, and so those who sleep have somebody on its way. Who had it
- * reserved leaves PARKED on, because nobody else need be on its way then.
+ * WHY NO WAKE-UP IS LOST. A waiter is lost if it sleeps in L3 and no thread is bound to wake it. It
+ * is bound to be woken as long as PARKED is on: by the S2 of the next unlock, and there is one, for
+ * the lock is held, or a thread is on its way to L1 and will take it. So it is to be shown that
+ * where PARKED is off, or the lock is free, either no waiter sleeps or a waiter that is awake is on
+ * its way to L1, and that this waiter puts PARKED back on in L1 while others sleep.
+ * - U2 leaves PARKED alone. U3 is what park and unpark promise: the owner sees a sleeper and wakes
+ *   one, or a waiter that is about to sleep sees the store.
+ * - S1, S2: the same, for S1 is a store to the word. The owner wakes a waiter, which then is on its
+ *   way, or finds none asleep: then each waiter that was about to sleep finds the bits changed, and
+ *   is on its way.
+ * - A waiter on its way takes the lock (L1), and puts PARKED on if it has parked and others are
+ *   still parked: those that slept before it was woken are counted in xsc_parked[] since before
+ *   they slept, and the thread that woke it went through the kernel's lock after them. Or it does
+ *   not take the lock (L2), and PARKED goes on.
+ * PARKED is taken off in L1, too, where no thread is parked: otherwise a PARKED that U2 has left
+ * would keep every thread from the inline part for ever. However old that look at xsc_parked[] is,
+ * this is safe: the lock was free and not reserved, and so the sleepers have a waiter on its way.
+ * The waiter that had the lock reserved leaves PARKED on, because no other waiter need be on its
+ * way then.
  *
- * WHY AN OWNER THAT COMES BACK IS QUICK. Between the wake and the one that was woken lie tens of
- * microseconds. Meanwhile the word says nothing of it: locked and unlocked it is 0 and HELD, and
- * either way is one atomic operation, inline, though others are parked. An unlock makes one system
- * call for each waiter that goes to sleep, and not one for each unlock.
+ * WHY AN OWNER THAT COMES BACK IS QUICK. Between the wake and the moment at which the woken waiter
+ * runs lie tens of microseconds. Meanwhile the word says nothing of it: unlocked it is 0 and locked
+ * it is HELD, and the lock and the unlock are one atomic operation each, inline, though others are
+ * parked. An unlock makes one system call for each waiter that goes to sleep, and not one for each
+ * unlock.
  *
- * NOBODY STARVES. Whoever runs may take a free lock: waiting for a sleeper to wake would leave it
- * idle for tens of microseconds at every hand-over, and soon all would be asleep in a convoy. But
- * who has waited for PATIENCE_NS sets RESERVED, which L1 of others, the inline lock and trylock
- * respect. One at a time; it watches the byte HELD, and parks at that byte's address, so that S2
- * can wake it and no other: then S1 leaves PARKED as it is, for the unlock that comes after. U3
- * can't know: it wakes one of each. RESERVED is set while HELD is on (atomic), so the owner's
- * unlock is later; it is taken off by the one that set it, as it takes the lock, or gives up while
- * it is held. Who parks while it is reserved is woken by the unlock of the one it is reserved for.
+ * NO WAITER STARVES. Any running thread may take a free lock: waiting for a sleeper to wake would
+ * leave the lock idle for tens of microseconds at every hand-over, and soon all would be asleep in
+ * a convoy. But a waiter that has waited for PATIENCE_NS sets RESERVED, which L1 of others, the
+ * inline lock and trylock respect. One waiter at a time; it watches the byte HELD, and parks at
+ * that byte's address, so that S2 can wake it and no other: then S1 leaves PARKED as it is, for the
+ * unlock that comes after. U3 can't know: it wakes one of each. RESERVED is set while HELD is on
+ * (atomic), so the owner's unlock is later; the waiter that set it takes it off, as it takes the
+ * lock, or gives up while the lock is held. A waiter that parks while the lock is reserved is woken
+ * by the unlock of the thread that it is reserved for.
  *
  * TIMEOUTS. A waiter that gives up may be the one that was woken, on which the others rely. So it
  * leaves only while PARKED is on, or turns it on as it leaves:
@@ -61,7 +64,7 @@
  *   that it takes the lock. If the lock is free it does take it. Else it turns RESERVED into PARKED,
  *   in one atomic operation and while the lock is held: the next unlock wakes one.
  * A thread that tries once (trylock, a timeout of 0) is never one that others rely on: it has not
- * parked, and leaves PARKED as it is unless nobody is parked.
+ * parked, and leaves PARKED as it is unless no thread is parked.
  *
  * A WAKE THAT IS DISCARDED. Between the wake and the look of the waiter that was woken, another may
  * have taken the lock and a third may have turned PARKED on, so that the bits are those of L2 again;
@@ -98,14 +101,14 @@ extern inline void xsc_mutex_unlock(struct xsc_mutex *m);
 extern inline bool xsc_mutex_is_held(const struct xsc_mutex *m);
 extern inline bool xsc_mutex_has_waiters(const struct xsc_mutex *m);
 
-#define PATIENCE_NS 10000000u /* several time slices: who has lost its CPU is not starved yet */
+#define PATIENCE_NS 10000000u /* several time slices: a preempted waiter is not yet starving */
 #define SPINS 8               /* looks before the first park, */
 #define FIRST_PAUSE 2         /* each twice as far from the last: hints between them */
-#define SOMEBODY 2u           /* in xsc_parked[]: one who is parked */
+#define SOMEBODY 2u           /* in xsc_parked[]: one parked thread */
 
 #define FLAGS (XSC_MUTEX_HELD | XSC_MUTEX_PARKED | XSC_MUTEX_RESERVED)
 
-/* One who waits. */
+/* A waiter. */
 struct contender {
     struct xsc_mutex *m;
     uint64_t start_ns, deadline_ns;

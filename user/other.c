@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The part of the port for a POSIX system that nobody has taught us more about. Nothing can
+ * The part of the port for a generic POSIX system (no OS-specific code). Nothing can
  * be tried there that might fault, so what remains is polling and GENERIC. A port to such a
  * system starts from here: see core/port.h for what each function promises.
  */

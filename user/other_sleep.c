@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sleeping on a system of which only POSIX is known: in naps of a millisecond at most, with a
- * look at the word between. Nobody needs waking then, and nothing can be lost: a store is
- * noticed when the nap ends. Barriers on other CPUs can't be had, so unparks fence.
+ * look at the word between. No waiter needs waking then, and nothing can be lost: a store is
+ * noticed when the nap ends. Barriers on other CPUs are unavailable, so unparks fence.
  */
 #include "core/port.h"
 #include "user/sleep.h"

@@ -320,7 +320,7 @@ static uint32_t wide_bit(const volatile void *word)
 
 /*
  * Loads 4 bytes of which the caller may own one. They share a page and a cache line; the
- * sanitizers, who would object, are kept out. volatile: one load, as the compiler sees it.
+ * sanitizers, which would object, are kept out. volatile: one load, as the compiler sees it.
  */
 #if defined(__clang__)
 __attribute__((no_sanitize("address", "thread")))

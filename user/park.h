@@ -8,19 +8,19 @@
 
 #include <xsc/watch.h>
 
-/* How a wait that watched in vain goes on, off the CPU, until deadline_ns. True: it is over. */
+/* Sleeps after an unsuccessful watch, off the CPU, until deadline_ns. True: the wait is over. */
 typedef bool xsc_sleep_fn(void *arg, uint64_t deadline_ns);
 
 /*
  * Waits for w as the plan of its site says, or of the caller's own (user/watch_then.c): watches, and
- * calls sleep(arg) once or twice. sleep NULL: nobody will wake it, so it naps instead. w must be
+ * calls sleep(arg) once or twice. sleep NULL: no writer will wake it, so it naps instead. w must be
  * valid. Counts the wait. Returns 0 or -ETIMEDOUT, by the watch or by sleep().
  */
 struct xsc_site;
 int xsc_watch_then(const struct xsc_watch *w, struct xsc_site *own, uint64_t timeout_ns,
                    xsc_sleep_fn *sleep, void *arg);
 
-/* Before a wake-up: when that was, for whoever it wakes. */
+/* Before a wake-up: stores its time, for the waiter that it wakes. */
 void xsc_stamp_wake(const volatile void *word);
 
 /* Wakes, and counts that. Returns how many were woken. */

@@ -2,7 +2,7 @@
 /*
  * The trial's other CPU on Linux: a bare clone() on a static stack (user/peer.h).
  *
- * A trial runs inside somebody's first slow wait, where nothing may be allocated and no
+ * A trial runs inside a thread's first slow wait, where nothing may be allocated and no
  * thread be left behind. pthread_create() allocates; this doesn't. The child shares the
  * parent's thread pointer, so it must not touch anything thread-local: it runs
  * xsc_peer_main() and nothing else, atomics and the counter. All signals are blocked in it.

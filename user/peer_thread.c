@@ -31,7 +31,7 @@ int xsc_port_peer_start(struct xsc_peer *peer)
         return -1;
     }
     sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before); /* the thread is nobody's to interrupt */
+    pthread_sigmask(SIG_BLOCK, &all, &before); /* no signal may interrupt the new thread */
     owner = xsc_port_process();
     const int err = pthread_create(&thread, NULL, run, peer);
 

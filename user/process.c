@@ -12,7 +12,7 @@
  *
  * What is in the page has been counted in `taken` before, at whatever moment a fork copies the two:
  * so the child's N1 gives a larger number than its parent ever had. Threads of one process that
- * come here at once agree by N2; the number that the loser took is nobody's. A child made by
+ * come here at once agree by N2; the number that the loser took is left unused. A child made by
  * vfork(), or by clone() with CLONE_VM, shares the page, the number, and all that it stands for.
  *
  * Siblings may have the same number. They do not share what it marks, which is private memory.

@@ -84,7 +84,7 @@ int xsc_stats_read(struct xsc_stats *out, size_t size)
         xsc_copy_text(s.fail_reason, sizeof(s.fail_reason), fail_reason(e, primary));
         xsc_copy_text(s.refusal, sizeof(s.refusal), e->refusal);
     }
-    /* A park's watch that ended in vain was counted as timed out; what came of it, later. */
+    /* A park's unsuccessful watch was counted as timed out; what came of it, later. */
     const uint64_t parks_met = n.parks_met < n.timeouts ? n.parks_met : n.timeouts;
 
     s.total_waits = n.total;

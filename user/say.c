@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One line to the person who runs the process, on descriptor 2: the part of the port that must not
+ * One line to the user that runs the process, on descriptor 2: the part of the port that must not
  * harm the program that it runs in. A line that can't be written at once is dropped.
  *
  * NEVER BLOCKED. A pipe or a socket is written to without waiting, a terminal only where poll(2)

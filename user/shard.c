@@ -39,15 +39,15 @@
  *     W3  fence; no ASLEEP in awake: done            P4  epoll_wait
  *     W4  awake: ASLEEP off (atomic); was on: ring   P5  awake: ASLEEP off
  *
- * That W2 or W3 sees P1, or P3 sees S4, is the argument of user/park.c, word for word. Who takes
- * ASLEEP off rings, so it is one ring a sleep. A sender that finds it off, though the shard sleeps,
- * comes after another's W4: the ring of that one is made or about to be, it ends P4, now or, because
- * an edge is kept, when P4 comes to it; then the shard looks (R1), and goes through P1 to P3 again
- * before it sleeps: its W2 was earlier than that P1, so that P3 sees its S4. A ring for a shard that
- * has left by P5 ends its next P4 for nothing. Without membarrier P4 lasts XSC_SETTLE_NS at most, and
- * where it did, with ASLEEP on throughout, P5 sets FENCED in the same atomic operation: WITHOUT
- * MEMBARRIER in user/park.c. Only the shard sets ASLEEP, so if P5 finds it on, no sender has taken
- * it off since P1.
+ * That W2 or W3 sees P1, or P3 sees S4, is the argument of user/park.c, word for word. The sender
+ * that takes ASLEEP off rings, so it is one ring a sleep. A sender that finds it off, though the
+ * shard sleeps, comes after another's W4: the ring of that one is made or about to be, it ends P4,
+ * now or, because an edge is kept, when P4 comes to it; then the shard looks (R1), and goes through
+ * P1 to P3 again before it sleeps: its W2 was earlier than that P1, so that P3 sees its S4. A ring
+ * for a shard that has left by P5 ends its next P4 for nothing. Without membarrier P4 lasts
+ * XSC_SETTLE_NS at most, and where it did, with ASLEEP on throughout, P5 sets FENCED in the same
+ * atomic operation: WITHOUT MEMBARRIER in user/park.c. Only the shard sets ASLEEP, so if P5 finds
+ * it on, no sender has taken it off since P1.
  *
  * THE END. It is position T, where the tail was when OPEN was taken off it: no position from T on is
  * ever given out, and the positions before T are, each to a sender that will do S4. So the shard has
@@ -92,7 +92,7 @@
 
 #define LOOK_EVERY 256u /* messages, with descriptors attached */
 
-/* With descriptors: after so many watches in vain on end, one wait in so many watches. */
+/* With descriptors: after so many consecutive unsuccessful watches, one wait in so many watches. */
 #define IN_VAIN 4u
 #define AGAIN_EVERY 16u
 
@@ -448,7 +448,7 @@ static bool sleep_at_bell(struct xsc_shard *s, const struct xsc_watch *watch, ui
     const bool reached = reach_senders(__atomic_fetch_or(&s->awake, ASLEEP, __ATOMIC_SEQ_CST));
     const uint64_t settled_ns = reached ? XSC_FOREVER : xsc_next_look(XSC_FOREVER, XSC_SETTLE_NS);
 
-    count(&s->parks); /* who sees that sees ASLEEP */
+    count(&s->parks); /* a thread that sees this count sees ASLEEP */
     *fd = -1;
     if (!xsc_watch_met(watch)) {
         *fd = s->ring.wait(s->ring.arg, settled_ns < deadline_ns ? settled_ns : deadline_ns);

@@ -33,7 +33,7 @@ int xsc_poll_remove(const struct xsc_poll *poll, int fd);
 
 /*
  * arg is a struct xsc_poll, as struct xsc_shard_ring would have it. One system call. A bell that is
- * rung while nobody waits ends the next wait. Signal-safe.
+ * rung while no thread waits ends the next wait. Signal-safe.
  */
 void xsc_poll_ring(void *arg);
 

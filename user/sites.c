@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sites of this process, and who may touch them when.
+ * The sites of this process, and which thread may touch them when.
  *
  * A wait that ended leaves a record at its site; a later one learns from it. A record's state
  * goes EMPTY -> WRITING -> FULL -> LEARNING -> EMPTY, each step by one thread:
@@ -120,7 +120,7 @@ bool xsc_sites_measure(void)
 struct xsc_stay xsc_stay_begin(const volatile void *word, struct xsc_site *own, uint32_t doze_ns,
                                uint64_t timeout_ns, bool crowded)
 {
-    /* All zeroes is a new one, and nobody but this file looks into it. */
+    /* All zeroes is a new one, and only this file looks into it. */
     struct xsc_live_site *site = own ? (struct xsc_live_site *)(void *)own : site_of(word);
     struct xsc_costs costs = xsc_costs_load(&site->costs);
 

@@ -4,8 +4,8 @@
  *
  * A site is found by the address of its word: XSC_SITES of them, given out in turn, then shared. Or
  * it is the caller's own, which is the same thing in other memory. Learning a wait takes some tenths
- * of a microsecond; it is done at the start
- * of the next wait of the site that outlasts the tight spin, when nobody needs the thread yet.
+ * of a microsecond; it is done at the start of the next wait of the site that outlasts the tight
+ * spin, when no other work needs the thread yet.
  */
 #ifndef XSC_USER_SITES_H
 #define XSC_USER_SITES_H

@@ -78,7 +78,7 @@ static inline void xsc_nap_if_refused(enum xsc_slept end, uint64_t *since_ns, ui
  */
 uint64_t xsc_slack(uint64_t ns);
 
-/* The CPU that this thread runs on, or ran on a moment ago; -1 where that can't be told. */
+/* The CPU that this thread runs on, or ran on a moment ago; -1 where that is unknown. */
 int xsc_this_cpu(void);
 
 /*
@@ -88,8 +88,8 @@ int xsc_this_cpu(void);
 uint32_t xsc_wake(const volatile uint32_t *word, uint32_t bits, uint32_t count, bool shared);
 
 /*
- * Registers this process for xsc_barrier_everywhere(), its own or (shared) anybody's. May take
- * some 10 ms where there are several threads. False: not to be had.
+ * Registers this process for xsc_barrier_everywhere(): its own barriers or (shared) those of any
+ * process. May take some 10 ms where there are several threads. False: unavailable.
  */
 bool xsc_barrier_register(bool shared);
 

@@ -11,10 +11,10 @@
  *     leave a record for the site
  *
  * A nap is a sleep with an earlier deadline: the writer's unpark ends it, and so it is never worse
- * than the policy takes it to be. For a plain word, whose writer calls nobody, the nap lasts as long as
- * it was planned, and the sleep is dozing: nap after nap, longer ones in a longer wait, with a look
- * after each. What ended in the tight spin leaves no record: no plan could
- * have been better.
+ * than the policy takes it to be. For a plain word, whose writer wakes no thread, the nap lasts as
+ * long as it was planned, and the sleep is dozing: nap after nap, longer ones in a longer wait,
+ * with a look after each. What ended in the tight spin leaves no record: no plan could have been
+ * better.
  *
  * WHAT A RECORD SAYS. The time from the start to the event. If the thread was watching, the time at
  * which it saw the store; if it slept, its waker's stamp, or (a waker in another process, a word that
@@ -25,11 +25,12 @@
  * STARVED. Back from a watch much later than its end: it had lost its CPU, with or without the event
  * there, which is the sign of more runnable threads than CPUs, of which watching keeps one from running.
  * Or watched without success, slept, and woken at once by a thread on the CPU that had just become
- * free: it had been ready to run, and we were occupying its CPU. A later wake proves nothing: had we
- * watched on, the waker might have run elsewhere, and came to this CPU because we had left it.
+ * free: it had been ready to run, and we were occupying its CPU. A later wake proves nothing: if we
+ * had watched on, the waker might have run elsewhere; it may have come to this CPU because we left
+ * it.
  *
- * CROWDED. One CPU; or more threads of this process watching than there are CPUs. Whoever is to
- * wake us needs one, so we leave ours at once. A child that is forked meanwhile does not count its
+ * CROWDED. One CPU; or more threads of this process watching than there are CPUs. The waker
+ * needs one, so we leave ours at once. A child that is forked meanwhile does not count its
  * parent's watchers: see user/process.h.
  */
 #define _GNU_SOURCE
@@ -54,7 +55,7 @@
 #define DOZE_NS 200000u       /* the first nap of a doze; the others: core/costs.h */
 #define LATE_NAP_NS 20000u    /* a nap that would begin this late after its end is none, */
 #define SHORTEST_NAP_NS 200u  /* and the kernel is not asked for less */
-#define READY_NS 5000u        /* who wakes us so soon had been ready, but for a CPU */
+#define READY_NS 5000u        /* a thread that wakes us so soon had been ready, but for a CPU */
 
 /* ------------------------------------------------------------------------- the stamps ---- */
 

@@ -25,8 +25,8 @@
  * have lost a ring made by this process, is FAILED from then on, and waits go on without it.
  *
  * SEVERAL WAITERS. Any number of threads may wait on one bell, for words of their own; each ring
- * ends the sleep of all of them, and those whose word has not changed sleep again. Nobody takes a
- * ring from another, because nobody reads the descriptor: each sleeper listens for edges of its
+ * ends the sleep of all of them, and those whose word has not changed sleep again. No waiter takes
+ * a ring from another, because none reads the descriptor: each sleeper listens for edges of its
  * own. Why no ring is lost, also one that is made before the sleep, is in user/doorbell.c.
  *
  * PROCESSES. A child after fork() has a copy of the bell, which rings and listens to the same
@@ -75,7 +75,7 @@ struct xsc_doorbell {
  * Opens the doorbell `path`, or makes a software one: path NULL. *bell is DISCOVERED and returns 0;
  * or what open(2) or eventfd(2) said (-ENOENT: no such doorbell; -EACCES: no permission), -ENOTSUP:
  * a system that is not Linux; then *bell is FAILED: waits on it watch, and it may be closed.
- * -EINVAL: bell is NULL. Nobody else may use *bell meanwhile; it must not be open.
+ * -EINVAL: bell is NULL. No other thread may use *bell meanwhile; it must not be open.
  */
 XSC_API int xsc_doorbell_open(struct xsc_doorbell *bell, const char *path);
 
@@ -83,7 +83,8 @@ XSC_API int xsc_doorbell_open(struct xsc_doorbell *bell, const char *path);
 
 /*
  * The trial: rings, of which there must be XSC_BELL_TRIAL_RINGS at least, one after the other, each
- * to be heard within a second. Takes as long as they do; nobody else should ring meanwhile. Returns
+ * to be heard within a second. Takes as long as they do; no other thread or peer should ring
+ * meanwhile. Returns
  *   0        STEADY;
  *   -EIO     FAILED: a ring was not heard;
  *   -EINVAL  too few rings, or NULL;
@@ -133,7 +134,7 @@ struct xsc_doorbell_report {
 
 /*
  * Fills in *out, of which the caller's header knows `size` bytes. Returns 0 or -EINVAL. Each
- * figure is right, all of them together only while nobody uses the bell.
+ * figure is right, all of them together only while no thread uses the bell.
  */
 XSC_API int xsc_doorbell_read(const struct xsc_doorbell *bell, struct xsc_doorbell_report *out,
                               size_t size);

@@ -2,7 +2,7 @@
 /*
  * xsc/idle.h - an idle governor: how long to sleep when there is nothing to do
  *
- * For a loop that is told "idle" over and over and can't be told "work" by whoever told it so: a
+ * For a loop that is told "idle" over and over and has no notification when work arrives: a
  * vCPU thread whose wait-for-interrupt exit comes back at once, a poller without a wake-up call.
  * Sleeping each time makes it sluggish, never sleeping burns a CPU. So sleeps grow with the
  * number of idle waits in a row, and end with the row:

@@ -14,11 +14,11 @@
  *
  * WHICH ONE
  *
- *     mutex     the one to take. Leaves the CPU when waiting lasts; whoever is running may take a
- *               free lock before those who wait (that is what makes it fast), but not for ever:
- *               who has waited for 10 ms reserves it, and is next.
+ *     mutex     the default choice. Leaves the CPU when waiting lasts; a running thread may take a
+ *               free lock before those that wait (that is what makes it fast), but not for ever: a
+ *               thread that has waited 10 ms reserves the lock and gets it next.
  *     ticket    first come, first served. For short sections where order matters, and no more
- *               threads than CPUs: who is next may not be running, and then all wait for it.
+ *               threads than CPUs: the next waiter may not be running, and then all wait for it.
  *     queue     first come, first served, and each waiter watches a line of its own, so that an
  *               unlock disturbs one CPU and not all. Waiters leave the CPU when waiting lasts.
  *
@@ -33,9 +33,9 @@
  *
  * - All zeroes is an unlocked lock. There is nothing to initialise and nothing to destroy.
  * - A lock that succeeds acquires, an unlock releases: what was written under the lock is seen by
- *   whoever has it next.
+ *   the next owner.
  * - trylock returns 0 or -EBUSY, and never waits. It fails only where the lock is held, or (mutex)
- *   reserved by one who has waited long, or (ticket, queue) others are waiting.
+ *   reserved by a thread that has waited long, or (ticket, queue) others are waiting.
  * - xsc_mutex_lock_for() returns 0, or -ETIMEDOUT, not before timeout_ns of CLOCK_MONOTONIC
  *   have passed. 0 tries once, XSC_FOREVER has no deadline.
  * - An unlock does not touch the lock after the moment from which another thread can have it: the
@@ -54,11 +54,11 @@
  *   no thread of the parent but the one that forked held it or (ticket) waited for it at the fork;
  *   a queue lock if none did either. Any other it must initialise again.
  *
- * WHAT IT COSTS. A lock that nobody contends for: one atomic operation to lock. To unlock: a mutex,
+ * WHAT IT COSTS. A lock without contention: one atomic operation to lock. To unlock: a mutex,
  * two loads and a store; a queue lock, a store and a load; no atomic operation, where the process
  * has a working membarrier(2) and has parked before or has called xsc_park_init(). Otherwise a call
- * and an atomic operation. While somebody is parked for a mutex, an atomic operation, and a call if
- * one is to be woken. A ticket lock: a load and a store.
+ * and an atomic operation. While a thread is parked for a mutex, an atomic operation, and a call if
+ * a thread is to be woken. A ticket lock: a load and a store.
  *
  * THE STORE AND THE EVENT. A waiter that sleeps until a store (UMWAIT, MWAITX, WFE, WFET, WRS.STO)
  * sees an unlock because the unlock stores to the very word that it has armed. Only on 32-bit
@@ -177,11 +177,12 @@ XSC_API void xsc_mutex_unlocked(const volatile void *m);
 /* -------------------------------------------------------------------------- mistakes ---- */
 
 /*
- * Compiled with XSC_LOCK_DEBUG defined, every C call of lock, trylock, unlock and destroy notes who
- * has the lock and where it was taken. A thread that locks what it has, or unlocks what it has not,
- * and a lock destroyed while held, is told on stderr with the lock's address and both places, and
- * abort() is called. Costs some 100 ns a call, and orders all locks' users. C++ member functions
- * are not checked. Up to some hundred locks held at one time; what is beyond goes unchecked.
+ * Compiled with XSC_LOCK_DEBUG defined, every C call of lock, trylock, unlock and destroy records
+ * the lock's owner and where it was taken. A thread that locks what it has, or unlocks what it has
+ * not, and a lock destroyed while held, is reported on stderr with the lock's address and both
+ * places, and abort() is called. Costs some 100 ns a call, and orders all locks' users. C++ member
+ * functions are not checked. Up to some hundred locks held at one time; what is beyond goes
+ * unchecked.
  *
  * destroy does nothing else, and nothing at all without XSC_LOCK_DEBUG. What is unlocked by code
  * that was compiled without it is still taken to be held: compile all users of a lock alike.
@@ -209,11 +210,11 @@ XSC_API void xsc_lock_debug(enum xsc_lock_step step, const char *kind, const vol
 
 /*
  * The mutex's third byte in memory is 1 while it is held, so that its owner can give it back with
- * a plain store and no waiter's bit is lost by it. Who has reserved the lock watches that byte. The
- * queue lock has such a byte in the lowest of its word, which the first in line watches.
+ * a plain store and no waiter's bit is lost by it. A waiter that has reserved the lock watches that
+ * byte. The queue lock has such a byte in the lowest of its word, which the first in line watches.
  */
-#define XSC_MUTEX_PARKED 1u   /* somebody may be asleep: the unlock takes this off and wakes one */
-#define XSC_MUTEX_RESERVED 2u /* for one who has waited long */
+#define XSC_MUTEX_PARKED 1u   /* a waiter may be asleep: the unlock takes this off and wakes one */
+#define XSC_MUTEX_RESERVED 2u /* for a thread that has waited long */
 #define XSC_MUTEX_HELD_BYTE 2
 #define XSC_QUEUE_HELD ((uintptr_t)1)
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -292,7 +293,7 @@ XSC_INLINE int xsc_ticket_trylock(struct xsc_ticket *t)
                : -EBUSY;
 }
 
-/* Nobody but the owner stores to the owner's half. */
+/* Only the owner stores to the owner's half. */
 XSC_INLINE void xsc_ticket_unlock(struct xsc_ticket *t)
 {
     xsc_half_ *owner = (xsc_half_ *)&t->word + XSC_TICKET_OWNER_HALF;
@@ -302,7 +303,7 @@ XSC_INLINE void xsc_ticket_unlock(struct xsc_ticket *t)
     XSC_UNLOCK_SEND_EVENT_();
 }
 
-/* A lock that nobody holds or waits for is taken without the node. */
+/* A lock that no thread holds or waits for is taken without the node. */
 XSC_INLINE int xsc_queue_trylock(struct xsc_queue *q, struct xsc_queue_node *node)
 {
     uintptr_t none = 0;
@@ -320,7 +321,7 @@ XSC_INLINE void xsc_queue_lock(struct xsc_queue *q, struct xsc_queue_node *node)
     }
 }
 
-/* The byte is its owner's; then whoever is first in line may be parked. As the mutex, see below. */
+/* The byte is its owner's; then the first waiter in line may be parked. As the mutex, see below. */
 XSC_INLINE void xsc_queue_unlock(struct xsc_queue *q, struct xsc_queue_node *node)
 {
     uint8_t *held = (uint8_t *)&q->word + XSC_QUEUE_HELD_BYTE;

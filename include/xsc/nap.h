@@ -2,7 +2,7 @@
 /*
  * xsc/nap.h - the sleeping half of the idle governor (xsc/idle.h)
  *
- *     vCPU thread, at its wait-for-interrupt exit       whoever has work for it
+ *     vCPU thread, at its wait-for-interrupt exit       a thread with work for it
  *
  *     ns = xsc_idle_on_wait(&idle, now, pending());     make it pending
  *     if (ns)                                           xsc_nap_kick(&vcpu->nap)
@@ -43,8 +43,8 @@ struct xsc_nap_word {
 XSC_API int xsc_nap(struct xsc_nap_word *word, uint64_t ns);
 
 /*
- * Ends the nap, or forbids the next one. Release: what was written before is seen by who napped.
- * One atomic exchange; a system call only if the thread sleeps. Thread-safe.
+ * Ends the nap, or forbids the next one. Release: the thread that napped sees what was written
+ * before. One atomic exchange; a system call only if the thread sleeps. Thread-safe.
  */
 XSC_API void xsc_nap_kick(struct xsc_nap_word *word);
 

@@ -84,9 +84,10 @@
  * Two processes that share nothing but the mapping have no common place where a waiter could
  * announce itself, so an unpark always makes a system call (some 0.1 us on bare metal), parked or
  * not: xsc_unpark_all_shared() one, xsc_unpark_one_shared() one if it wakes a thread and else two,
- * because it can't know of waiters that have passed a wake on. Where that matters, use an event (xsc/event.h), which brings
- * 4 bytes of its own for this. A parked waiter looks at the word once a second even
- * if nobody wakes it, so a writer that was killed between store and unpark costs a second.
+ * because it can't know of waiters that have passed a wake on. Where that matters, use an event
+ * (xsc/event.h), which brings 4 bytes of its own for this. A parked waiter looks at the word once a
+ * second even if no writer wakes it, so a writer that was killed between store and unpark costs a
+ * second.
  *
  * Memory that the kernel makes no futex of (a device's, perf's ring, a private mapping that can't be
  * written) can be waited for as well: the waiter naps between its looks, 1 ms at first and a
@@ -163,7 +164,7 @@ XSC_API int xsc_wait_site(struct xsc_site *site, const struct xsc_watch *watch,
 
 /* --------------------------------------------------------------------------- writing ---- */
 
-/* After the store: wakes one, or all, of those who are parked for the word. */
+/* After the store: wakes one, or all, of the waiters parked for the word. */
 XSC_API XSC_INLINE void xsc_unpark_one(const volatile void *word);
 XSC_API XSC_INLINE void xsc_unpark_all(const volatile void *word);
 

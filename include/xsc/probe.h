@@ -54,11 +54,11 @@ struct xsc_probe_report {
     struct xsc_quantiles overshoot;   /* not changed at all: return less deadline */
     struct xsc_quantiles rest;        /* not changed at all: length of one hardware wait */
     uint64_t rest_mean_ns;            /* its mean; a sleep, a NOP or a trap shows here */
-    uint64_t os_limit_ns;    /* shortest wait that the OS's limit ended; 0: it ended none */
-    uint64_t missed;         /* stores by another CPU that did not end the wait */
-    uint64_t spurious_per_s; /* returns for no reason a second */
-    uint64_t cpu_permille;   /* CPU time per time waited: 1000 burns it all */
-    uint32_t sleeps;         /* 1: yes, by what rest shows. 0: no, or it does not apply */
+    uint64_t os_limit_ns;             /* shortest wait that the OS's limit ended; 0: never */
+    uint64_t missed;                  /* stores by another CPU that did not end the wait */
+    uint64_t spurious_per_s;          /* returns for no reason a second */
+    uint64_t cpu_permille;            /* CPU time per time waited: 1000 burns it all */
+    uint32_t sleeps;                  /* 1: yes, by what rest shows. 0: no, or it does not apply */
     uint32_t reserved;
     char cross_trouble[96]; /* why cross_store was not measured; "": it was */
 };

@@ -26,15 +26,15 @@
  * sends took their places.
  *
  * HOW A SHARD WAITS. It watches its mailbox as xsc_park() would: then a send is stores, and
- * nobody enters the kernel. After a while it leaves the CPU, and the send that it waits for makes
- * one system call to wake it (rarely another does too, for nothing: user/shard.c). With
+ * no thread enters the kernel. After a while it leaves the CPU, and the send that it waits for
+ * makes one system call to wake it (rarely another does too, for nothing: user/shard.c). With
  * descriptors (devices in the configuration), it watches for as long as leaving the CPU costs on
- * this machine and then sleeps in epoll_wait(2), where a device and a message wake it alike. No word
- * shows that a descriptor is ready: a shard that always finds messages looks at its descriptors
- * once in 256 of them, and one that watches sees them when it has watched long enough. One that has
- * watched in vain four times on end watches in one wait of 16 only, until that sees a message. A
- * ring shows what has come in a word, which is watched beside the mailbox: it needs no looks, and the
- * kernel is entered to sleep only.
+ * this machine and then sleeps in epoll_wait(2), where a device and a message wake it alike. No
+ * word shows that a descriptor is ready: a shard that always finds messages looks at its
+ * descriptors once in 256 of them, and one that watches sees them when it has watched long enough.
+ * After four consecutive unsuccessful watches a shard watches only every 16th wait, until one sees
+ * a message. A ring shows what has come in a word, which is watched beside the mailbox: it needs no
+ * looks, and the shard enters the kernel to sleep only.
  *
  * NOTHING IS LOST. A send that returned 0 is delivered by a yield of the shard, also after
  * xsc_shard_stop(): yield gives XSC_SHARD_STOP only when every accepted message has been
@@ -44,10 +44,10 @@
  * WHAT IS NOT PROMISED. A thread that is killed, or stopped for long, in the middle of a send holds
  * up the messages behind its own: a ring that keeps its order can't skip a place that was taken. A
  * signal handler may send, but not with a timeout. A body must return: a thread that leaves it by
- * pthread_exit() leaves an open mailbox that fills up, until somebody calls xsc_shard_stop().
+ * pthread_exit() leaves an open mailbox that fills up, until a thread calls xsc_shard_stop().
  *
  * FORK. On Linux a child has no shards: to it every mailbox is closed (-EPIPE), so nothing is sent
- * to a copy that nobody reads. Other systems can't tell, and a child must not use its parent's.
+ * to a copy that no thread reads. Other systems can't tell, and a child must not use its parent's.
  *
  * WHEN IT MAY BE DESTROYED. When no thread is in a call for it or will make one: no send, no stop, no
  * run. A late send or stop touches the shard, and is not harmless; a body's message that carries the
@@ -67,8 +67,9 @@ extern "C" {
 struct xsc_shard; /* the library's */
 
 /*
- * A queue of the kernel's, or anybody's, whose arrivals show in a word: a shard that has one watches
- * its tail beside the mailbox. <xsc/uring.h>, a library of its own, makes it of an io_uring.
+ * A queue of the kernel's, or of the program's, whose arrivals show in a word: a shard with one
+ * watches its tail beside the mailbox. <xsc/uring.h>, a library of its own, makes it of an
+ * io_uring.
  */
 struct xsc_shard_ring {
     const volatile uint32_t *tail; /* not what it was: something may have come */
@@ -106,8 +107,8 @@ struct xsc_shard_config {
 XSC_API int xsc_shard_create(const struct xsc_shard_config *config, struct xsc_shard **shard);
 
 /*
- * Frees a shard that is closed and that nobody uses any more, or will. Returns how many accepted
- * messages nobody had received, 0 as a rule, at most INT_MAX; -EBUSY where it runs or is open
+ * Frees a shard that is closed and that no thread uses any more, or will. Returns how many accepted
+ * messages were not received, 0 as a rule, at most INT_MAX; -EBUSY where it runs or is open
  * (see xsc_shard_stop()); -EINVAL for NULL.
  */
 XSC_API int xsc_shard_destroy(struct xsc_shard *shard);
@@ -140,7 +141,7 @@ XSC_API int xsc_shard_stop(struct xsc_shard *shard);
  *   -EAGAIN  the mailbox is full (xsc_shard_send() only);
  *   -ETIMEDOUT  it was full all the time, and timeout_ns of CLOCK_MONOTONIC have passed;
  *   -EPIPE   it is closed;
- *   -EDEADLK it is full and the caller's own: nobody would make room;
+ *   -EDEADLK it is full and the caller's own: no other thread would make room;
  *   -EINVAL  a NULL argument.
  * Thread-safe; without a timeout safe in signal handlers too. A sender watches for room as long as
  * leaving the CPU costs, then leaves it. A timeout of 0 is xsc_shard_send() that says -ETIMEDOUT.
@@ -158,10 +159,10 @@ enum xsc_shard_why {
 };
 
 /*
- * In a body: waits for a message, a device, the deadline or the end. timeout_ns 0 looks once,
- * XSC_FOREVER has no deadline. fd may be NULL in a shard without devices and ring. Returns enum
- * xsc_shard_why; or -EINVAL for a NULL argument, -EPERM for a shard that the caller does not run,
- * -EPIPE in a child after fork().
+ * Called from the shard's body: waits for a message, a device, the deadline or the end. timeout_ns
+ * 0 looks once, XSC_FOREVER has no deadline. fd may be NULL in a shard without devices and ring.
+ * Returns enum xsc_shard_why; or -EINVAL for a NULL argument, -EPERM for a shard that the caller
+ * does not run, -EPIPE in a child after fork().
  */
 XSC_API int xsc_shard_yield(struct xsc_shard *shard, void *message, int *fd, uint64_t timeout_ns);
 
@@ -189,7 +190,7 @@ struct xsc_shard_stats {
  * Fills in *out, of which the caller's header knows `size` bytes. Kernel entries for a message are
  * (parks + wakes + looks) / delivered; a park is a sleep and what comes before it (the barrier of
  * xsc/park.h, a timer). Returns 0 or -EINVAL. Thread-safe; each count is right, all of them
- * together only while nobody sends.
+ * together only while no thread sends.
  */
 XSC_API int xsc_shard_stats_read(const struct xsc_shard *shard, struct xsc_shard_stats *out,
                                  size_t size);

@@ -33,15 +33,15 @@ struct xsc_stats {
     char primary[16];  /* the same */
     char fallback[16]; /* what a roll back would put in its place */
     uint32_t state;    /* of the primary: enum xsc_mechanism_state */
-    uint32_t asked_refused;    /* 1: XSC_MECHANISM or xsc_init() asked for what can't be had */
+    uint32_t asked_refused;    /* 1: XSC_MECHANISM or xsc_init() named one that is unavailable */
     uint64_t total_waits;      /* waits that were not over at the first look */
     uint64_t successful_waits; /* ended with the condition met */
     uint64_t timeouts;         /* ended at their timeout; total = successful + timeouts */
-    uint64_t spurious_wakes;   /* returns of the hardware with nothing to show for it */
+    uint64_t spurious_wakes;   /* hardware wake-ups with the condition still false */
     uint64_t late_wakes;       /* stores noticed only at the end of a slice */
     uint64_t deep_sleeps;      /* waits that used UMWAIT, MWAITX, WFE, WFET or WRS */
     uint64_t shallow_spins;    /* waits that only spun */
-    uint64_t uncounted_waits;  /* more waiters at once than there are slots to count in */
+    uint64_t uncounted_waits;  /* waits not counted because all slots were busy */
     uint64_t min_latency_ns;   /* of the waits past the first microsecond: the shortest, */
     uint64_t max_latency_ns;   /* the longest, */
     uint64_t avg_latency_ns;   /* and the mean, from the start of the watch to its end */
@@ -54,7 +54,7 @@ struct xsc_stats {
     char refusal[160];       /* why a mechanism asked for by name was refused; "" */
     uint64_t parks;          /* of total_waits, those that left the CPU (xsc/park.h, xsc/event.h);
                                 a parked wait counts as timed out until it ends */
-    uint64_t wakes;          /* unparks and signals that entered the kernel to wake somebody */
+    uint64_t wakes;          /* unparks and signals that entered the kernel to wake a waiter */
 };
 
 /*

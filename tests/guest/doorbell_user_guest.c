@@ -82,7 +82,7 @@ static void asleep(void)
                  xsc_doorbell_try(&bell, XSC_BELL_TRIAL_RINGS);
         __atomic_store_n(&word[0], 0, __ATOMIC_RELAXED);
         pthread_create(&thread, NULL, sleeper, NULL);
-        while (!somebody_listens()) {
+        while (!a_thread_listens()) {
             sched_yield();
         }
         store(NULL);
@@ -236,7 +236,7 @@ int main(void)
     check(xsc_doorbell_try(&bell, XSC_BELL_TRIAL_RINGS) == 0, "STEADY again");
     word[0] = 0;
     pthread_create(&thread, NULL, sleeper, NULL);
-    while (!somebody_listens()) {
+    while (!a_thread_listens()) {
         sched_yield();
     }
     check(xsc_doorbell_close(&bell) == 0, "closed under a waiter");

@@ -44,7 +44,7 @@ unsigned cpus_allowed(void); /* to the calling thread */
 bool pin_to_nth(unsigned n); /* the calling thread, to the n-th CPU it may use */
 const char *mechanism_in_use(void);
 
-/* Checks that the counts agree with each other; for moments when nobody waits. */
+/* Checks that the counts agree with each other; for moments when no thread waits. */
 void check_stats(const char *when);
 
 /*

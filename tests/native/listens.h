@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether a thread listens: it has an epoll set then, and nobody else here has one. */
-static inline bool somebody_listens(void)
+/* Whether a thread listens: it has an epoll set then, and no other thread here has one. */
+static inline bool a_thread_listens(void)
 {
     char path[300], link[64];
     bool found = false;

@@ -78,7 +78,7 @@ static int failures;
         }                                                                                          \
     } while (0)
 
-/* Runs part(arg) in a process of its own: what is decided once a process is decided anew. */
+/* Runs part(arg) in a process of its own: what is decided once a process is decided again. */
 static inline int in_child(const char *name, void (*part)(void *), void *arg)
 {
     int status = 0;

@@ -283,7 +283,7 @@ static void any_of(struct line *words, uint32_t n)
         expect(got == (int)i, "of %u words, number %u was stored to: %d", n, i, got);
         expect(xsc_wait_any(watches, n, 0) == (int)i, "and is so still");
         watches[i].value = words[i].word;
-        expect(xsc_wait_any(watches, n, 0) == -ETIMEDOUT, "until it is awaited anew");
+        expect(xsc_wait_any(watches, n, 0) == -ETIMEDOUT, "until it is awaited again");
     }
 }
 
@@ -419,7 +419,7 @@ static void configuration(void *arg)
     check(!xsc_init(&config), "a choice");
     check(!xsc_init(NULL), "once more, and nothing asked");
     config.mechanism = "no-such-thing";
-    check(xsc_init(&config) == -EINVAL, "a mechanism that nobody has heard of");
+    check(xsc_init(&config) == -EINVAL, "an unknown mechanism name");
     config.mechanism = mechanism_in_use();
     check(!xsc_init(&config), "the one that was chosen: %s", config.mechanism);
     for (unsigned i = 0; i < xsc_mechanism_count(); i++) {

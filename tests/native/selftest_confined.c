@@ -64,7 +64,7 @@ static bool refuse_clone(void)
 #endif
 }
 
-/* As for a user who already has all the processes that he may have. Root is exempt: change. */
+/* As for a user that already has all the processes allowed. Root is exempt: change. */
 static bool no_more_processes(void)
 {
     const struct rlimit none = {0, 0};
@@ -106,7 +106,7 @@ static void work(void *arg)
         skipped("%s: not available here: %s", job->how, strerror(errno));
         _exit(0);
     }
-    errno = 1234; /* what is refused below sets it, and nobody but us may see that */
+    errno = 1234; /* what is refused below sets it, and no code but ours may see that */
     check(xsc_wait_u32(&word, 0, 300000) == -ETIMEDOUT, "a timeout");
     check(errno == 1234, "errno afterwards: %d", errno);
     check(!xsc_init(NULL), "a choice can be made, %s", job->how);

@@ -207,7 +207,7 @@ static void shots(const char *name, void (*fn)(void *))
     check(true, "%s: %d times", name, SHOTS);
 }
 
-/* ------------------------------------------------------------ nobody's signals are touched ---- */
+/* ---------------------------------------------------- the program's signals are untouched ---- */
 
 static void dispositions(void *arg)
 {

@@ -89,7 +89,7 @@ static void named(void *arg)
     check_stats(name);
 }
 
-/* As found in the environment by the first wait, with nobody there to take an error. */
+/* As found in the environment by the first wait, with no caller there to take an error. */
 static void nonsense(void *arg)
 {
     struct overheard o;
@@ -269,7 +269,7 @@ static void one_cpu(void *arg)
 
 /*
  * Programs that care pin each thread to a CPU of its own. The first to wait may then use one
- * CPU, and its process more: nobody needs that one CPU to wake it.
+ * CPU, and its process more: no waker needs that one CPU.
  */
 static void *pinned_first_wait(void *arg)
 {

@@ -194,7 +194,7 @@ static void confined_first(void *arg)
 
 /* ------------------------------------------------------------------------- pinned threads ---- */
 
-/* For a second: whoever looks is pinned to one CPU, and the other is on another. */
+/* For a second: the thread that looks is pinned to one CPU, and the other is on another. */
 static void pinned_threads(void *arg)
 {
     cpu_set_t second = all;

@@ -72,17 +72,17 @@ static void *store(void *arg)
     return NULL;
 }
 
-/* It works by watching alone: nobody rings. */
+/* It works by watching alone: no writer rings. */
 static void waits_without(struct xsc_doorbell *bell)
 {
     pthread_t thread;
     const uint64_t start = now_ns();
 
     memset(word, 0, sizeof(word));
-    CHECK(xsc_doorbell_wait_u64(bell, word, 0, MS) == -ETIMEDOUT, "nobody stored");
+    CHECK(xsc_doorbell_wait_u64(bell, word, 0, MS) == -ETIMEDOUT, "no thread stored");
     CHECK(now_ns() - start >= MS, "a wait of 1 ms ended early");
     CHECK(!pthread_create(&thread, NULL, store, word), "no thread");
-    CHECK(xsc_doorbell_wait_u64(bell, word, 0, XSC_FOREVER) == 0, "somebody stored");
+    CHECK(xsc_doorbell_wait_u64(bell, word, 0, XSC_FOREVER) == 0, "a thread stored");
     pthread_join(thread, NULL);
 }
 
@@ -136,7 +136,7 @@ static void refused(void)
     CHECK(!xsc_doorbell_close(&bell), "close");
     closed_is_closed(&bell);
 
-    CHECK(fd >= 0 && !fchmod(fd, 0), "a file of nobody's");
+    CHECK(fd >= 0 && !fchmod(fd, 0), "a file without permissions");
     const bool root = !geteuid();
 
     CHECK(!root || !seteuid(65534), "to be nobody");
@@ -191,7 +191,7 @@ static void alone(void)
     CHECK(xsc_doorbell_wait_u32(&bell, &u32, 6, XSC_FOREVER) == 0, "changed already");
     CHECK(xsc_doorbell_wait_u32(&bell, &u32, 7, 0) == -ETIMEDOUT, "no time");
     CHECK(xsc_doorbell_ring(&bell, 1) == -ENXIO && !report_of(&bell).rings, "another peer");
-    /* Rings that nobody waited for end no wait, nor do they keep it from leaving the CPU. */
+    /* Rings that no thread waited for end no wait, nor do they keep it from leaving the CPU. */
     for (int i = 0; i < 3; i++) {
         const uint64_t start = now_ns();
         const long left = times_left_the_cpu();
@@ -226,7 +226,7 @@ static void *waiter(void *arg)
 }
 
 /* Several waiters, one bell: each ring is for one of them, and ends the sleep of all. */
-static void nobody_takes_anothers_ring(void)
+static void no_waiter_takes_anothers_ring(void)
 {
     static struct xsc_doorbell bell;
     pthread_t thread[WAITERS];
@@ -276,9 +276,9 @@ static void a_ring_ends_a_sleep(void)
     pthread_t thread;
 
     for (int i = 0; i < 200; i++) {
-        steady(&bell); /* anew: a sleeper leaves its set to the next */
+        steady(&bell); /* again: a sleeper leaves its set to the next */
         CHECK(!pthread_create(&thread, NULL, sleeper, &bell), "no thread");
-        while (!somebody_listens()) {
+        while (!a_thread_listens()) {
             sched_yield();
         }
         store_and_ring(&bell, 0, 1);
@@ -343,7 +343,7 @@ static void closed_under_waiters(bool tried)
             CHECK(!pthread_create(&thread[i], NULL, waiter_until_closed, &bell), "no thread");
         }
         while (__atomic_load_n(&answer, __ATOMIC_ACQUIRE) < WAITERS ||
-               (tried && n % 2 && !somebody_listens())) {
+               (tried && n % 2 && !a_thread_listens())) {
             sched_yield();
         }
         spin_for(next_random(&random) % 200000);
@@ -417,7 +417,7 @@ static void two_processes(void *arg)
     CHECK(ball != MAP_FAILED, "mmap");
     steady(&bell);
     /* What this sleep leaves behind is in the child, too, and not for it. */
-    CHECK(xsc_doorbell_wait_u64(&bell, ball, 0, 5 * MS) == -ETIMEDOUT, "nobody stored");
+    CHECK(xsc_doorbell_wait_u64(&bell, ball, 0, 5 * MS) == -ETIMEDOUT, "no thread stored");
     const pid_t child = fork();
 
     if (!child) {
@@ -468,7 +468,7 @@ int main(void)
 #if defined(XSC_TEST_OTHER_PORT)
     (void)refused;
     (void)alone;
-    (void)nobody_takes_anothers_ring;
+    (void)no_waiter_takes_anothers_ring;
     (void)a_ring_ends_a_sleep;
     (void)storms_end_no_wait;
     (void)closed_under_waiters;
@@ -485,7 +485,7 @@ int main(void)
     arguments();
     refused();
     alone();
-    nobody_takes_anothers_ring();
+    no_waiter_takes_anothers_ring();
     a_ring_ends_a_sleep();
     storms_end_no_wait();
     closed_under_waiters(true);

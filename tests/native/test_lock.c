@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_lock: the locks exclude, order memory, serve in the order they promise, time out when they
- * say, and wake whoever waits, with as many threads as CPUs and with many more.
+ * say, and wake each waiter, with as many threads as CPUs and with many more.
  *
  * XSC_TEST_LOCKS: how often each lock is taken for each number of threads (default 200000; 20000 on
  * the port for any system, where to be parked is to nap for a millisecond). Exit 0, 1, 2 (bad
@@ -118,7 +118,7 @@ static void *hammer(void *arg)
         equal &= s->count == before;
         s->count = before + 1;
         release(s, &node);
-        CHECK(equal, "%s: somebody else was in at %llu", kind_name[s->kind],
+        CHECK(equal, "%s: another thread was in at %llu", kind_name[s->kind],
               (unsigned long long)before);
         if (!equal) {
             _exit(1);
@@ -133,7 +133,7 @@ static void all_free(const struct shared *s)
     struct shared *t = (struct shared *)s;
 
     CHECK(s->ticket.word >> 16 == (s->ticket.word & XSC_TICKET_OWNER), "%#x", s->ticket.word);
-    CHECK(!s->queue.word, "somebody is left");
+    CHECK(!s->queue.word, "a waiter is left");
     CHECK(!(s->mutex.word & ~XSC_MUTEX_PARKED), "%#x", s->mutex.word);
     CHECK(!xsc_mutex_trylock(&t->mutex), "a free mutex");
     CHECK(xsc_mutex_trylock(&t->mutex) == -EBUSY, "a held mutex");
@@ -293,7 +293,7 @@ static void *never_gives_way(void *arg)
 }
 
 /* Two that come back at once, with sections longer than a look: the third gets in all the same. */
-static void nobody_starves(void *arg)
+static void no_waiter_starves(void *arg)
 {
     struct hog h = {0};
     pthread_t thread[2];
@@ -338,6 +338,6 @@ int main(void)
     worst |= in_child("ticket: first come, first served", first_come_first_served, NULL) == 1;
     worst |= in_child("queue: first come, first served", first_come_first_served, &worst) == 1;
     worst |= in_child("mutex: deadlines", timed, NULL) == 1;
-    worst |= in_child("mutex: nobody starves", nobody_starves, NULL) == 1;
+    worst |= in_child("mutex: no waiter starves", no_waiter_starves, NULL) == 1;
     return worst;
 }

@@ -86,19 +86,19 @@ static void unlock_of_another_queue(void)
     in_thread(unlock_queue);
 }
 
-static void unlock_of_nobody(void)
+static void unlock_of_free(void)
 {
     xsc_mutex_lock(&mutex);
     xsc_mutex_unlock(&mutex);
     xsc_mutex_unlock(&mutex);
 }
 
-static void unlock_of_nobody_ticket(void)
+static void unlock_of_free_ticket(void)
 {
     xsc_ticket_unlock(&ticket);
 }
 
-static void unlock_of_nobody_queue(void)
+static void unlock_of_free_queue(void)
 {
     xsc_queue_lock(&queue, &node);
     xsc_queue_unlock(&queue, &node);
@@ -191,10 +191,10 @@ static const struct mistake {
      ", by a thread that has not locked it; locked at ", 2},
     {"unlock of another's, queue", unlock_of_another_queue, &queue, "queue",
      ", by a thread that has not locked it; locked at ", 2},
-    {"unlock of nobody's", unlock_of_nobody, &mutex, "mutex", ", and not locked", 1},
-    {"unlock of nobody's, ticket", unlock_of_nobody_ticket, &ticket, "ticket", ", and not locked",
+    {"unlock of a free one", unlock_of_free, &mutex, "mutex", ", and not locked", 1},
+    {"unlock of a free one, ticket", unlock_of_free_ticket, &ticket, "ticket", ", and not locked",
      1},
-    {"unlock of nobody's, queue", unlock_of_nobody_queue, &queue, "queue", ", and not locked", 1},
+    {"unlock of a free one, queue", unlock_of_free_queue, &queue, "queue", ", and not locked", 1},
     {"destroyed while held", destroy_held, &mutex, "mutex", ", while held, locked at ", 2},
     {"destroyed while held, ticket", destroy_held_ticket, &ticket, "ticket",
      ", while held, locked at ", 2},

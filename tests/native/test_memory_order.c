@@ -59,7 +59,7 @@ static void litmus(void *arg)
 
     xsc_init(NULL);
     if (strcmp(mechanism_in_use(), name)) {
-        skipped("%s can't be had here: %s instead", name, mechanism_in_use());
+        skipped("%s is unavailable here: %s instead", name, mechanism_in_use());
         return;
     }
     pthread_create(&thread, NULL, writer, NULL);

@@ -26,7 +26,7 @@ static void alone(void)
     const uint64_t start = now_ns();
 
     errno = 1234;
-    CHECK(xsc_nap(&nap, MS) == -ETIMEDOUT, "nobody kicked");
+    CHECK(xsc_nap(&nap, MS) == -ETIMEDOUT, "no thread kicked");
     CHECK(now_ns() - start >= MS, "a nap of 1 ms ended early");
     CHECK(xsc_nap(&nap, 0) == -ETIMEDOUT, "no time is no nap");
     xsc_nap_kick(&nap);

@@ -27,7 +27,7 @@ static void *wait_main(void *arg)
 {
     struct waiter *w = arg;
 
-    errno = EXDEV; /* of no use to anybody here, so it must be found unchanged */
+    errno = EXDEV; /* no call here sets this value, so it must be found unchanged */
     __atomic_store_n(&w->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
     if (w->event) {
         const uint32_t key = xsc_event_prepare(w->event);
@@ -91,7 +91,7 @@ static void warm_up(void)
 {
     uint32_t word = 0;
 
-    CHECK(xsc_park_u32(&word, 0, 100 * MS) == -ETIMEDOUT, "nobody changed it");
+    CHECK(xsc_park_u32(&word, 0, 100 * MS) == -ETIMEDOUT, "no thread changed it");
     for (uint32_t b = 0; b < XSC_PARK_BUCKETS; b++) {
         /* No waiter is left. FENCED or not: buckets of many parks, or long ones, have gone to fences. */
         CHECK(xsc_parked[b] <= XSC_PARK_FENCED, "bucket %u: %u", b, xsc_parked[b]);
@@ -141,10 +141,10 @@ static void arguments(void)
 
     CHECK(e.waiters >= XSC_EVENT_WAITER, "announced");
     xsc_event_cancel(&e, key);
-    CHECK(e.waiters < XSC_EVENT_WAITER && !e.seq, "nobody there");
+    CHECK(e.waiters < XSC_EVENT_WAITER && !e.seq, "no waiter there");
     xsc_event_signal(&e);
     xsc_event_broadcast(&e);
-    CHECK(!e.seq, "a signal for nobody leaves no trace");
+    CHECK(!e.seq, "a signal without a waiter leaves no trace");
 }
 
 /* No earlier than asked, whatever else happens. */
@@ -177,7 +177,7 @@ static void timeouts(void)
 
 /* ------------------------------------------------------------------- words and neighbours ---- */
 
-/* Every size at every place: parked, then brought back, and nobody else. */
+/* Every size at every place: parked, then brought back, and no other thread. */
 static void sizes(void)
 {
     static const uint32_t size[] = {1, 2, 4, 8};
@@ -318,7 +318,7 @@ static void crowd(bool with_event, uint32_t size)
         CHECK(!w[i].end, "%d", w[i].end);
     }
     CHECK(e.waiters <= XSC_EVENT_FENCED && xsc_parked[xsc_park_bucket(&word)] <= XSC_PARK_FENCED,
-          "somebody is left");
+          "a waiter is left");
 }
 
 /* Where sleepers look after every nap, more are done than were woken; never fewer. */
@@ -366,7 +366,7 @@ static void one_at_a_time(bool with_event)
     }
 }
 
-/* Tokens: taken by whoever finds one, posted with unpark_one. A lost one strands a taker. */
+/* Tokens: a thread takes one that it finds; unpark_one posts one. A lost one strands a taker. */
 struct tokens {
     uint32_t free;
     uint32_t each; /* takes of one taker */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_park_confined: what becomes of parking where the kernel refuses something, and that a
- * writer asks nothing of it while nobody is parked. Both by seccomp filters:
+ * writer asks nothing of it while no thread is parked. Both by seccomp filters:
  *
  * - membarrier refused from the start: both sides fence in the end, nothing is lost;
  * - membarrier refused after the first park: waiters look for themselves, nothing is lost;
  * - futex_waitv refused: 8-byte shared words, the same;
- * - every system call trapped and counted: none by unpark and signal with nobody parked. The
+ * - every system call trapped and counted: none by unpark and signal with no thread parked. The
  *   control makes one now and then, and those must be counted to the last.
  *
  * Exit 0, 1, or 77.
@@ -144,7 +144,7 @@ static void exchange(const char *what)
         const uint64_t parks = stats_now().parks - before.parks;
 
         printf("# %s, kind %d: %llu parked\n", what, (int)kind, (unsigned long long)parks);
-        CHECK(parks > 0, "nobody parked");
+        CHECK(parks > 0, "no thread parked");
     }
 }
 
@@ -240,7 +240,7 @@ static void quiet_writer(void *arg)
         }
         xsc_unpark_one(&narrow);
     }
-    /* No word can be said from here on: what is to be told is told by the exit status. */
+    /* Nothing can be printed from here on: the exit status is the only report. */
     _exit(failures || quiet || event.seq || shared.seq || event.waiters ||
           calls != (n + 999) / 1000);
 }

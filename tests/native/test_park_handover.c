@@ -206,10 +206,10 @@ static void exchange(void *arg)
            (unsigned long long)(2 * x->n), (double)(now_ns() - start) / 1e9,
            (unsigned long long)s.total_waits, (unsigned long long)s.parks,
            (unsigned long long)s.wakes);
-    CHECK(s.parks > 0, "nobody ever parked");
+    CHECK(s.parks > 0, "no thread ever parked");
     /* All of them park where others' work leaves both one CPU, and the policy has seen that. */
     CHECK(s.total_waits >= s.parks, "more parks than waits");
-    CHECK(s.wakes > 0, "nobody was ever woken");
+    CHECK(s.wakes > 0, "no thread was ever woken");
     CHECK(!s.timeouts, "%llu timeouts", (unsigned long long)s.timeouts);
     for (uint32_t b = 0; b < XSC_PARK_BUCKETS; b++) {
         CHECK(xsc_parked[b] <= XSC_PARK_FENCED, "bucket %u: %u left", b, xsc_parked[b]);

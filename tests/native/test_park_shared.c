@@ -213,8 +213,8 @@ int main(int argc, char **argv)
                failures ? "not ok" : "ok", kind_name[kind], other ? other : "as it likes",
                (unsigned long long)(2 * n), (unsigned long long)(s.parks - before.parks),
                (unsigned long long)(s.wakes - before.wakes));
-        CHECK(s.parks > before.parks, "nobody parked");
-        CHECK(!p->line[0].event.waiters && !p->line[1].event.waiters, "somebody left");
+        CHECK(s.parks > before.parks, "no thread parked");
+        CHECK(!p->line[0].event.waiters && !p->line[1].event.waiters, "a waiter left");
     }
 
     for (enum kind kind = WORD8; kind <= EVENT; kind++) {

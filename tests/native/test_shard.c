@@ -41,7 +41,7 @@ static int alone_inside(struct xsc_shard *s, void *arg)
     }
     CHECK(xsc_shard_send(s, &m) == -EAGAIN, "a fifth of four");
     CHECK(xsc_shard_send_for(s, &m, 0) == -ETIMEDOUT, "a fifth of four");
-    CHECK(xsc_shard_send_for(s, &m, XSC_FOREVER) == -EDEADLK, "who would make room?");
+    CHECK(xsc_shard_send_for(s, &m, XSC_FOREVER) == -EDEADLK, "no other thread would make room");
     for (uint32_t n = 0; n < 4; n++) {
         CHECK(xsc_shard_yield(s, &m, &fd, 0) == XSC_SHARD_MESSAGE, "message %u", n);
         CHECK(whole(&m) && m.n == n, "message %u is %u", n, m.n);
@@ -291,7 +291,7 @@ static void stop_idle(uint32_t times, uint32_t devices)
     }
 }
 
-/* A body that ends leaves nobody waiting for room. */
+/* A body that ends leaves no sender waiting for room. */
 static void body_ends(uint32_t times)
 {
     uint64_t random = 1;

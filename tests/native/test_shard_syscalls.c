@@ -5,8 +5,9 @@
  * Two shards answer each other, under a seccomp filter that turns every system call into a SIGSYS
  * that is counted. Whether a shard watches to the end is the machine's to say, too: one that has
  * lost its CPU meanwhile parks. So the messages are sent in rounds, and those count in which, and
- * before which, nobody parked by the statistics: in them the kernel must have counted nothing, and
- * there must be one. The control makes one system call in each round, and it must be seen in each.
+ * before which, no shard parked by the statistics: in them the kernel must have counted nothing,
+ * and there must be one. The control makes one system call in each round, and it must be seen in
+ * each.
  *
  * Exit 0, 1, or 77 where there are no two CPUs or no seccomp filters.
  */
@@ -34,7 +35,7 @@
 #define MESSAGES 2000
 #define ROUNDS 200
 
-/* Shared with the parent, which reports: under the filter nobody can. */
+/* Shared with the parent, which reports: a thread under the filter cannot. */
 struct game {
     struct xsc_shard *shard[2];
     bool control;

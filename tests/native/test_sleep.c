@@ -28,7 +28,7 @@ static void *sleeper(void *arg)
     return NULL;
 }
 
-/* Wakes until that many are awake: who is not asleep yet is woken by the next. */
+/* Wakes until that many are awake: a thread that is not asleep yet is woken by the next. */
 static void wake_until(int n, uint32_t bits, uint32_t count, bool shared)
 {
     while (__atomic_load_n(&awake, __ATOMIC_ACQUIRE) < n) {

@@ -68,7 +68,7 @@ static _Thread_local unsigned me;
 static void trapped(int sig, siginfo_t *info, void *context)
 {
     (void)sig;
-    (void)context; /* the call is skipped; what it "returns" is nobody's concern here */
+    (void)context; /* the call is skipped; what it "returns" does not matter here */
     if (info->si_syscall == SYS_sched_getscheduler) {
         return;
     }

@@ -60,7 +60,7 @@ static bool hear(struct wakers *w, int *done)
 
 /*
  * What a wake() follows is seen after a wait(), also where several wake at once: the wakers wait to
- * be heard, so that one who is not ends everything until the deadline.
+ * be heard, so that one that is not heard holds everything up until the deadline.
  */
 static void wakes_alone(uint64_t each)
 {
@@ -90,7 +90,7 @@ static void wakes_alone(uint64_t each)
             const uint64_t until = now_ns() + LOST_NS;
 
             w.of->wait(w.of->arg, until);
-            CHECK(now_ns() < until, "nobody was heard");
+            CHECK(now_ns() < until, "no waker was heard");
         }
     }
     for (int i = 0; i < WAKERS; i++) {

@@ -101,7 +101,7 @@ static void timeouts(void)
     for (unsigned i = 0; i < 40; i++) {
         const uint64_t start = now_ns(), length = lengths[i % 4];
 
-        CHECK(xsc_wait_site(&site, &w, length) == -ETIMEDOUT, "nobody stores");
+        CHECK(xsc_wait_site(&site, &w, length) == -ETIMEDOUT, "no thread stores");
         CHECK(now_ns() - start >= length, "%u ns ended early", (unsigned)length);
     }
     CHECK(xsc_wait_site(NULL, &w, 0) == -EINVAL, "no site");

@@ -66,7 +66,7 @@ static void test_replaces(void **state)
 
 /*
  * A file of another user's stays that user's: replaced under its owner by root, and written to in place by
- * a user who may write to it but could not give the new one away.
+ * a user that may write to it but could not give the new one away.
  */
 static void test_keeps_owner(void **state)
 {

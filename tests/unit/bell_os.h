@@ -130,7 +130,7 @@ int xsc_poll_wait(void *arg, uint64_t deadline_ns)
         if (fake_next(&next) && next > until_ns) {
             next = until_ns;
         }
-        assert_true(next != XSC_FOREVER); /* nobody would ever end it */
+        assert_true(next != XSC_FOREVER); /* no event would ever end it */
         fake_advance(next > fake.now ? next - fake.now : 0);
     }
     if (!world.ready) {

@@ -5,7 +5,7 @@
  * Threads are coroutines, and every atomic operation of the code under test is a place where another may
  * go on: the __atomic builtins are macros here. A run follows a list of decisions; explore() goes
  * through all lists that differ from the plain one (each goes on until it sleeps) in at most `deviations`
- * places, by running anew from the start each time.
+ * places, by running again from the start each time.
  *
  * MEMORY is x86's: a store goes into its thread's buffer, and comes out of it, first in, first out, as
  * late as can be or, which is one deviation, at any earlier moment. A read-modify-write, a fence and
@@ -159,7 +159,7 @@ static void il_switch(unsigned to)
     swapcontext(&il.thread[from].context, &t->context);
 }
 
-/* Before each operation on memory: somebody else, or a store coming out of its buffer? */
+/* Before each operation on memory: another thread, or a store coming out of its buffer? */
 void il_step(void)
 {
     for (;;) {
@@ -413,7 +413,7 @@ void xsc_port_nap(uint64_t ns)
     abort();
 }
 
-/* Who looks again and again lets time pass: stores come out of their buffers in the end. */
+/* A thread that looks again and again lets time pass: stores leave their buffers in the end. */
 void xsc_port_yield(void)
 {
     il_step();

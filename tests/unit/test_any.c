@@ -162,7 +162,7 @@ static void without_a_deadline_it_polls(void **state)
     assert_in_range(fake.now, start + 70 * US, start + 70 * US + SLACK);
 }
 
-static void who_polls_polls_them_all(void **state)
+static void polling_polls_them_all(void **state)
 {
     (void)state;
     e.chosen = XSC_CHOICE(2, 2);
@@ -178,7 +178,7 @@ static void who_polls_polls_them_all(void **state)
     assert_int_equal(wait_any(WORDS, MS), XSC_TIMED_OUT);
 }
 
-static void who_leaves_the_cpu_leaves_it_for_longer(void **state)
+static void leaving_the_cpu_lasts_longer(void **state)
 {
     (void)state;
     fake_mech[2].traits = XSC_POLL | XSC_LEAVES_CPU;
@@ -248,8 +248,8 @@ int main(void)
         cmocka_unit_test_setup(one_line_is_watched_longer, set_up),
         cmocka_unit_test_setup(on_one_line_a_store_while_arming, set_up),
         cmocka_unit_test_setup(without_a_deadline_it_polls, set_up),
-        cmocka_unit_test_setup(who_polls_polls_them_all, set_up),
-        cmocka_unit_test_setup(who_leaves_the_cpu_leaves_it_for_longer, set_up),
+        cmocka_unit_test_setup(polling_polls_them_all, set_up),
+        cmocka_unit_test_setup(leaving_the_cpu_lasts_longer, set_up),
         cmocka_unit_test_setup(no_deadline_is_early, set_up),
         cmocka_unit_test_setup(a_deaf_monitor_costs_a_rest, set_up),
         cmocka_unit_test_setup(the_first_wait_chooses, set_up),

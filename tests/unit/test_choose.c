@@ -80,7 +80,7 @@ static void absent_ones_are_skipped(void **state)
     assert_int_equal(e.mech[0].state, XSC_STATE_FAILED);
     assert_string_equal(xsc_reason(&e.mech[0]), "CPUID bit clear");
     assert_int_equal(fake_script[0].waits, 0);
-    assert_int_equal(fake.says, 0); /* nobody asked for it */
+    assert_int_equal(fake.says, 0); /* no user asked for it */
 }
 
 static void failing_ones_are_skipped(void **state)
@@ -136,7 +136,7 @@ static void uncertain_ones_are_tried_only_by_name(void **state)
     chose("umwait", XSC_CHOSE, "UMWAIT", "PAUSE");
 }
 
-static void who_needs_wakes_is_never_chosen(void **state)
+static void a_mechanism_that_needs_wakes_is_never_chosen(void **state)
 {
     (void)state;
     fake_mech[0].traits |= XSC_NEEDS_WAKE;
@@ -164,7 +164,7 @@ static void with_nothing_that_passes_something_is_used(void **state)
     assert_string_equal(xsc_reason(&e.mech[5]), "the last resort: nothing here passed");
 }
 
-static void one_cpu_is_left_to_who_wakes_us(void **state)
+static void one_cpu_is_left_to_the_waker(void **state)
 {
     (void)state;
     fake.cpu.cpus = 1;
@@ -591,10 +591,10 @@ int main(void)
         cmocka_unit_test_setup(sleepless_ones_are_not_preferred, setup),
         cmocka_unit_test_setup(unproven_ones_wait_for_their_turn, setup),
         cmocka_unit_test_setup(uncertain_ones_are_tried_only_by_name, setup),
-        cmocka_unit_test_setup(who_needs_wakes_is_never_chosen, setup),
+        cmocka_unit_test_setup(a_mechanism_that_needs_wakes_is_never_chosen, setup),
         cmocka_unit_test_setup(a_slow_fallback_gives_way_to_the_next, setup),
         cmocka_unit_test_setup(with_nothing_that_passes_something_is_used, setup),
-        cmocka_unit_test_setup(one_cpu_is_left_to_who_wakes_us, setup),
+        cmocka_unit_test_setup(one_cpu_is_left_to_the_waker, setup),
         cmocka_unit_test_setup(one_cpu_and_late_naps, setup),
         cmocka_unit_test_setup(an_unknown_number_of_cpus_is_many, setup),
         cmocka_unit_test_setup(cpus_come_and_go, setup),

@@ -85,7 +85,7 @@ static void detects(const struct xsc_mechanism *m, enum xsc_presence presence, c
     }
 }
 
-/* Whoever polls: looks, hints as often as told, and looks at the time now and then. */
+/* A polling mechanism: looks, hints as often as told, and looks at the time now and then. */
 static inline void polls(const struct xsc_mechanism *m)
 {
     cpu.has = 0;
@@ -250,7 +250,7 @@ static void mwaitx_counts_from_now_in_32_bits(void **state)
     assert_int_equal(arch.deadline, UINT32_MAX);
     wait(&xsc_mech_mwaitx, 1);
     assert_int_equal(arch.deadline, 1);
-    wait(&xsc_mech_mwaitx, 0); /* a count of 0 is not said to end at once */
+    wait(&xsc_mech_mwaitx, 0); /* the manual does not specify a count of 0 */
     assert_string_equal(arch.log, "M");
     wait(&xsc_mech_mwaitx, (uint64_t)-5); /* past */
     assert_string_equal(arch.log, "M");

@@ -115,7 +115,7 @@ static void signals_hurry_no_trial(void **state)
     assert_int_equal(xsc_doorbell_try(&bell, 100), 0);
 }
 
-/* ------------------------------------------------------------- who may be slept on at all ---- */
+/* ------------------------------------------------------ which bells may be slept on at all ---- */
 
 static void only_a_steady_bell_is_slept_on(void **state)
 {
@@ -131,7 +131,7 @@ static void only_a_steady_bell_is_slept_on(void **state)
         assert_in_range(fake.now - start, 10 * MS, 11 * MS);
         world.watches = 0;
         at(2 * S + S / 2, store);
-        assert_int_equal(bell_wait(3 * S), 0); /* nobody rings */
+        assert_int_equal(bell_wait(3 * S), 0); /* no writer rings */
         assert_int_equal(world.listens, 0);
         assert_int_equal(world.watches, 3); /* a second at a time */
     }

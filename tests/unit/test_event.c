@@ -171,7 +171,7 @@ static void woken_at_the_deadline(void)
     fake_advance(2 * MS);
 }
 
-static void who_times_out_passes_a_signal_on(void **state)
+static void a_timeout_passes_a_signal_on(void **state)
 {
     (void)state;
     event.waiters = XSC_EVENT_WAITER;
@@ -180,7 +180,7 @@ static void who_times_out_passes_a_signal_on(void **state)
     assert_int_equal(os.sleeps, 1);
     assert_int_equal(os.wakes, 2);
 
-    setup(state); /* alone, there is nobody to pass it to */
+    setup(state); /* alone, there is no waiter to pass it to */
     os.in_sleep = woken_at_the_deadline;
     assert_int_equal(xsc_event_wait(&event, xsc_event_prepare(&event), MS), -ETIMEDOUT);
     assert_int_equal(os.wakes, 1);
@@ -213,7 +213,7 @@ static void a_signal_in_two_parts(void **state)
     assert_int_equal(event.waiters, 0);
 
     setup(state);
-    assert_null(xsc_event_signal_begin(&event).at); /* nobody is there */
+    assert_null(xsc_event_signal_begin(&event).at); /* no waiter is there */
     assert_null(xsc_event_broadcast_begin_shared(&event).at);
     assert_false(xsc_event_has_waiters(&event));
     event.waiters = XSC_EVENT_WAITER; /* it watches: no system call */
@@ -231,7 +231,7 @@ static void a_signal_in_two_parts(void **state)
     assert_int_equal(os.woke_bits, FIRST_BIT | SECOND_BIT);
     assert_true(os.woke_shared);
     xsc_event_signal_end(xsc_event_signal_begin_shared(&event));
-    assert_int_equal(os.wakes, 3); /* one, who is not there, and then the others */
+    assert_int_equal(os.wakes, 3); /* one, which is not there, and then the others */
     assert_int_equal(event.seq, 3);
 }
 
@@ -322,7 +322,7 @@ int main(void)
         TEST(a_sleeper_is_woken),
         TEST(others_stay_parked),
         TEST(a_discarded_signal_is_passed_on),
-        TEST(who_times_out_passes_a_signal_on),
+        TEST(a_timeout_passes_a_signal_on),
         TEST(a_signal_in_two_parts),
         TEST(events_time_out),
         TEST(an_event_lets_look_where_the_barrier_is_refused),

@@ -123,7 +123,7 @@ static void spurious_rate_at_its_edge(void **state)
     }
 }
 
-static void who_polls_is_never_spurious(void **state)
+static void polling_is_never_spurious(void **state)
 {
     const struct xsc_counts c = {.hw_waits = 10000000, .spurious = 10000000, .slices_ns = S};
 
@@ -155,7 +155,7 @@ static void oversleeping_at_its_edge(void **state)
     }
 }
 
-static void what_the_os_limits_is_nobodys_fault(void **state)
+static void what_the_os_limits_is_no_fault(void **state)
 {
     const struct xsc_counts c = {.hw_waits = 1000000, .limited = 1000000, .slices_ns = S};
 
@@ -457,9 +457,9 @@ int main(void)
         cmocka_unit_test_setup(too_few_waits_prove_nothing, setup),
         cmocka_unit_test_setup(late_wakes_at_their_edge, setup),
         cmocka_unit_test_setup(spurious_rate_at_its_edge, setup),
-        cmocka_unit_test_setup(who_polls_is_never_spurious, setup),
+        cmocka_unit_test_setup(polling_is_never_spurious, setup),
         cmocka_unit_test_setup(oversleeping_at_its_edge, setup),
-        cmocka_unit_test_setup(what_the_os_limits_is_nobodys_fault, setup),
+        cmocka_unit_test_setup(what_the_os_limits_is_no_fault, setup),
         cmocka_unit_test_setup(judged_at_ten_seconds_and_not_before, setup),
         cmocka_unit_test_setup(the_first_check_only_begins, setup),
         cmocka_unit_test_setup(only_what_grew_is_judged, setup),

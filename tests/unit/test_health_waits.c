@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* core/health.c as waits see it: judged on the way, by one of them, whoever else waits. C4. */
+/* core/health.c as waits see it: judged on the way, by one of them, whatever others wait. C4. */
 #include "tests/unit/unit.h"
 
 #include "core/health.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The locks and parking themselves, in every order of their threads' steps up to a number of deviations
- * (tests/unit/interleave.h): nobody is lost, never are two in. With the OS's or the waiter's part
- * left out the same search finds who is. G1, G3, A5.
+ * (tests/unit/interleave.h): no waiter is lost, never are two in. With the OS's or the waiter's
+ * part left out the same search finds the lost waiter. G1, G3, A5.
  *
  * XSC_TEST_DEVIATIONS: any value asks for one more deviation than usual (some minutes).
  */
@@ -41,7 +41,7 @@ int xsc_library_ready(void)
     return 0;
 }
 
-/* One slot, nobody else's: statistics are not under test. */
+/* One slot, not shared: statistics are not under test. */
 struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint)
 {
     static struct xsc_slot slot;

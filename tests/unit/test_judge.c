@@ -91,7 +91,7 @@ static void what_has_no_limit(void **state)
     judged(XSC_GOOD, "passed");
 }
 
-static void who_leaves_the_cpu_may_be_late(void **state)
+static void a_mechanism_that_leaves_the_cpu_may_be_late(void **state)
 {
     (void)state;
     m.traits = XSC_POLL | XSC_LEAVES_CPU;
@@ -175,7 +175,7 @@ static void sleep_cut_short_by_the_os_is_sleep(void **state)
     judged(XSC_GOOD, "passed");
 }
 
-static void who_polls_need_not_sleep(void **state)
+static void a_polling_mechanism_need_not_sleep(void **state)
 {
     (void)state;
     m.traits = XSC_POLL | XSC_DEADLINE;
@@ -284,14 +284,14 @@ int main(void)
         cmocka_unit_test_setup(a_good_trial_passes, setup),
         cmocka_unit_test_setup(every_limit_at_its_edge, setup),
         cmocka_unit_test_setup(what_has_no_limit, setup),
-        cmocka_unit_test_setup(who_leaves_the_cpu_may_be_late, setup),
+        cmocka_unit_test_setup(a_mechanism_that_leaves_the_cpu_may_be_late, setup),
         cmocka_unit_test_setup(cross_limits_need_a_measurement, setup),
         cmocka_unit_test_setup(faults_are_broken, setup),
         cmocka_unit_test_setup(one_miss_is_too_many, setup),
         cmocka_unit_test_setup(a_nop_and_a_trap_are_told_apart, setup),
         cmocka_unit_test_setup(what_counts_as_sleep_is_the_mechanisms_say, setup),
         cmocka_unit_test_setup(sleep_cut_short_by_the_os_is_sleep, setup),
-        cmocka_unit_test_setup(who_polls_need_not_sleep, setup),
+        cmocka_unit_test_setup(a_polling_mechanism_need_not_sleep, setup),
         cmocka_unit_test_setup(without_another_cpu_nothing_is_proven, setup),
         cmocka_unit_test_setup(half_the_waits_must_have_been_undisturbed, setup),
         cmocka_unit_test_setup(the_mean_is_not_asked, setup),

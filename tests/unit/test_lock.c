@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* user/mutex.c, user/lock.c: who is woken when, who may take what, and who gives up. G1, G2. */
+/* user/mutex.c, user/lock.c: which waiter is woken, may take what, gives up, and when. G1, G2. */
 #define _GNU_SOURCE
 #include "tests/unit/park_os.h"
 
@@ -30,7 +30,7 @@ static int fresh(void **state)
 
 #define FRESH(f) cmocka_unit_test_setup(f, fresh)
 
-/* Somebody else has it. */
+/* Another thread has it. */
 static void hold(void)
 {
     assert_int_equal(xsc_mutex_trylock(&m), 0);
@@ -38,7 +38,7 @@ static void hold(void)
 
 /* --------------------------------------------------------------- the mutex, one by one ---- */
 
-static void nobody_waits_nobody_is_woken(void **state)
+static void no_waiter_no_wake(void **state)
 {
     (void)state;
     for (int decided = 0; decided < 2; decided++) {
@@ -62,7 +62,7 @@ static void unlock_and_see(void)
     assert_int_equal(os.woke_bits, 1);
 }
 
-static void an_unlock_wakes_who_is_parked(void **state)
+static void an_unlock_wakes_a_parked_waiter(void **state)
 {
     (void)state;
     for (int seq_cst = 0; seq_cst < 2; seq_cst++) {
@@ -71,7 +71,7 @@ static void an_unlock_wakes_who_is_parked(void **state)
         hold();
         os.in_sleep = unlock_and_see;
         xsc_mutex_lock(&m);
-        assert_int_equal(m.word, XSC_MUTEX_HELD); /* nobody else is parked */
+        assert_int_equal(m.word, XSC_MUTEX_HELD); /* no other thread is parked */
         assert_int_equal(os.sleeps, 1);
         xsc_mutex_unlock(&m);
         assert_int_equal(m.word, 0);
@@ -114,7 +114,7 @@ static void lose_it_twice(void)
     }
 }
 
-static void who_comes_too_late_is_woken_again(void **state)
+static void a_waiter_too_late_is_woken_again(void **state)
 {
     (void)state;
     hold();
@@ -138,7 +138,7 @@ static void the_one_woken_remembers_the_other(void **state)
     assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
     xsc_mutex_unlock(&m);
     assert_int_equal(os.wakes, 2);
-    /* Who has not slept knows nothing of sleepers: one is on its way. */
+    /* A thread that has not slept knows nothing of sleepers: one is on its way. */
     assert_int_equal(xsc_mutex_lock_slow(&m, XSC_FOREVER), 0);
     assert_int_equal(m.word, XSC_MUTEX_HELD);
     xsc_mutex_unlock(&m);
@@ -147,8 +147,8 @@ static void the_one_woken_remembers_the_other(void **state)
     *parked -= PARKED_ONE;
 }
 
-/* Left by an unlock that found nobody parked. */
-static void a_parked_that_means_nobody(void **state)
+/* Left by an unlock that found no thread parked. */
+static void a_parked_that_means_no_thread(void **state)
 {
     uint32_t *parked = &xsc_parked[xsc_park_bucket(&m)];
 
@@ -158,14 +158,14 @@ static void a_parked_that_means_nobody(void **state)
     m.word |= XSC_MUTEX_PARKED;
     xsc_mutex_unlock(&m);
     assert_int_equal(m.word, XSC_MUTEX_PARKED);
-    *parked += PARKED_ONE; /* somebody is there, if perhaps for another word: it stays, */
+    *parked += PARKED_ONE; /* a thread is parked, perhaps for another word: it stays, */
     xsc_mutex_lock(&m);
     assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
     xsc_mutex_unlock(&m);
     assert_int_equal(m.word, 0);
     assert_int_equal(os.wakes, 1);
     *parked -= PARKED_ONE;
-    m.word = XSC_MUTEX_PARKED; /* nobody: it goes */
+    m.word = XSC_MUTEX_PARKED; /* no thread: it goes */
     xsc_mutex_lock(&m);
     assert_int_equal(m.word, XSC_MUTEX_HELD);
 }
@@ -281,7 +281,7 @@ static void barge(void)
     os.woken = true;
 }
 
-static void who_waits_long_is_next(void **state)
+static void a_long_waiter_is_next(void **state)
 {
     (void)state;
     hold();
@@ -290,7 +290,7 @@ static void who_waits_long_is_next(void **state)
     assert_int_equal(round_no, 4);
     assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
     xsc_mutex_unlock(&m);
-    assert_int_equal(xsc_mutex_trylock(&m), 0); /* for anybody again */
+    assert_int_equal(xsc_mutex_trylock(&m), 0); /* for any thread again */
 }
 
 static void hold_on(void)
@@ -304,7 +304,7 @@ static void hold_on(void)
     }
 }
 
-static void who_gives_up_gives_back_what_it_reserved(void **state)
+static void giving_up_gives_back_what_it_reserved(void **state)
 {
     (void)state;
     hold();
@@ -350,13 +350,13 @@ static void too_late(void)
     fake_advance(2 * MS);
 }
 
-static void who_gives_up_passes_on_the_wake(void **state)
+static void giving_up_passes_on_the_wake(void **state)
 {
     (void)state;
     hold();
     os.in_sleep = too_late;
     assert_int_equal(xsc_mutex_lock_for(&m, MS), -ETIMEDOUT);
-    /* Else that owner would wake nobody. */
+    /* Otherwise that owner would wake no thread. */
     assert_int_equal(m.word, XSC_MUTEX_HELD | XSC_MUTEX_PARKED);
 }
 
@@ -407,8 +407,8 @@ static void a_ticket_watches_where_there_are_cpus(void **state)
     assert_int_equal(waiters, 0);
 }
 
-/* Many or few, nobody knows: it watches, and gives up the CPU now and then. */
-static void a_ticket_watches_and_yields_where_nobody_knows(void **state)
+/* With an unknown number of CPUs it watches, and gives up the CPU now and then. */
+static void a_ticket_watches_and_yields_where_cpus_are_unknown(void **state)
 {
     xsc_library.cpu.cpus = 0;
     a_ticket_watches_where_there_are_cpus(state);
@@ -418,7 +418,7 @@ static void a_ticket_watches_and_yields_where_nobody_knows(void **state)
 static void a_ticket_yields_where_there_are_none(void **state)
 {
     (void)state;
-    waiters = XSC_HEAD; /* and two CPUs: with this one there are two who wait */
+    waiters = XSC_HEAD; /* and two CPUs: with this one there are two waiters */
     xsc_ticket_lock(&ticket);
     fake.yield_ns = 1000;
     fake_call_at(fake.now + MS, unlock_the_ticket, NULL);
@@ -523,8 +523,8 @@ static void a_turn_is_waited_for_before_the_lock(void **state)
     assert_int_equal(queue.word, XSC_QUEUE_HELD);
 }
 
-/* The one behind has put itself last, and lost its CPU before it could say who it is. */
-static void now_says_who_it_is(void *arg)
+/* The waiter behind has put itself last, and lost its CPU before it could give its name. */
+static void now_gives_its_name(void *arg)
 {
     (void)arg;
     __atomic_store_n(&node[1].next, &node[2], __ATOMIC_RELEASE);
@@ -535,10 +535,10 @@ static void another_comes(void)
     node[2] = (struct xsc_queue_node){0};
     queue.word = (uintptr_t)&node[2] | XSC_QUEUE_HELD;
     fake.yield_ns = 1000;
-    fake_call_at(fake.now + 10000, now_says_who_it_is, NULL);
+    fake_call_at(fake.now + 10000, now_gives_its_name, NULL);
     unlock_the_queue();
     assert_int_equal(queue.word, (uintptr_t)&node[2]);
-    assert_int_equal(xsc_queue_trylock(&queue, &node[0]), -EBUSY); /* free, and not for everybody */
+    assert_int_equal(xsc_queue_trylock(&queue, &node[0]), -EBUSY); /* free, but only for the line */
 }
 
 /* Let go between the inline part's look and ours: there is no line to stand in. */
@@ -551,7 +551,7 @@ static void free_after_all(void **state)
     assert_int_equal(queue.word, 0);
 }
 
-static void who_takes_it_waits_for_the_name_of_the_next(void **state)
+static void the_new_owner_waits_for_the_name_of_the_next(void **state)
 {
     (void)state;
     xsc_queue_lock(&queue, &node[0]);
@@ -602,30 +602,30 @@ static void the_name_of_the_next_is_slept_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FRESH(nobody_waits_nobody_is_woken),
-        FRESH(an_unlock_wakes_who_is_parked),
+        FRESH(no_waiter_no_wake),
+        FRESH(an_unlock_wakes_a_parked_waiter),
         FRESH(one_is_woken_not_one_an_unlock),
-        FRESH(who_comes_too_late_is_woken_again),
+        FRESH(a_waiter_too_late_is_woken_again),
         FRESH(the_one_woken_remembers_the_other),
-        FRESH(a_parked_that_means_nobody),
+        FRESH(a_parked_that_means_no_thread),
         FRESH(late_waiters_of_either_kind_are_woken),
         FRESH(fences_without_a_waiter_end),
-        FRESH(who_waits_long_is_next),
+        FRESH(a_long_waiter_is_next),
         FRESH(queries_need_no_peek_at_the_word),
-        FRESH(who_gives_up_gives_back_what_it_reserved),
+        FRESH(giving_up_gives_back_what_it_reserved),
         FRESH(a_deadline_is_kept),
-        FRESH(who_gives_up_passes_on_the_wake),
+        FRESH(giving_up_passes_on_the_wake),
         FRESH(free_at_the_deadline_is_taken),
         FRESH(tickets_wrap),
         FRESH(a_ticket_watches_where_there_are_cpus),
-        FRESH(a_ticket_watches_and_yields_where_nobody_knows),
+        FRESH(a_ticket_watches_and_yields_where_cpus_are_unknown),
         FRESH(a_ticket_yields_where_there_are_none),
         FRESH(a_ticket_sleeps_where_yielding_does_not_help),
         FRESH(a_ticket_among_equals_goes_on_yielding),
         FRESH(a_queue_parks_and_is_woken),
         FRESH(a_turn_is_waited_for_before_the_lock),
         FRESH(free_after_all),
-        FRESH(who_takes_it_waits_for_the_name_of_the_next),
+        FRESH(the_new_owner_waits_for_the_name_of_the_next),
         FRESH(the_name_of_the_next_is_slept_for),
     };
 

@@ -238,7 +238,7 @@ static void between_r1_and_r2_the_barrier_is_ours(void **state)
     assert_int_equal(os.barriers[0], 11);
 }
 
-static void a_refused_barrier_relieves_nobody(void **state)
+static void a_refused_barrier_relieves_no_bucket(void **state)
 {
     (void)state;
     barrier_takes = 16 * US;
@@ -470,7 +470,7 @@ static void woken_alone(void)
     assert_int_equal(os.slept_bits, 1);
 }
 
-static void alone_there_is_nobody_to_pass_it_to(void **state)
+static void alone_there_is_no_waiter_to_pass_it_to(void **state)
 {
     (void)state;
     os.in_sleep = woken_alone;
@@ -497,7 +497,7 @@ static void woken_at_the_deadline(void)
     fake_advance(2 * MS);
 }
 
-static void who_times_out_passes_it_on(void **state)
+static void a_timeout_passes_it_on(void **state)
 {
     (void)state;
     xsc_parked[xsc_park_bucket(&word)] += PARKED_ONE;
@@ -538,7 +538,7 @@ static void a_discarded_wake_is_passed_on_between_processes(void **state)
     assert_int_equal(os.sleeps, 1);
 }
 
-/* Another word of the same bucket costs a wake for nobody, and wakes nobody. */
+/* Another word of the same bucket costs a wake without a sleeper, and wakes no thread. */
 static void a_collision_costs_a_call(void **state)
 {
     static uint32_t words[1 << 14];
@@ -621,7 +621,7 @@ static unsigned patience;
 static void store_at_last(void)
 {
     if (os.sleeps == patience) {
-        store(); /* whose writer has seen nobody */
+        store(); /* whose writer has seen no waiter */
     }
 }
 
@@ -878,7 +878,7 @@ int main(void)
         TEST(writers_are_relieved_again),
         TEST(between_r1_and_r2_the_barrier_is_ours),
         TEST(r2_is_for_the_thread_whose_r1_set_fenced),
-        TEST(a_refused_barrier_relieves_nobody),
+        TEST(a_refused_barrier_relieves_no_bucket),
         TEST(looks_after_the_barrier),
         TEST(is_woken),
         TEST(every_size_and_place),
@@ -886,9 +886,9 @@ int main(void)
         TEST(either_half_of_8_bytes),
         TEST(the_key_is_older_than_the_look),
         TEST(a_discarded_wake_is_passed_on),
-        TEST(alone_there_is_nobody_to_pass_it_to),
+        TEST(alone_there_is_no_waiter_to_pass_it_to),
         TEST(a_waiter_that_may_discard_passes_nothing_on),
-        TEST(who_times_out_passes_it_on),
+        TEST(a_timeout_passes_it_on),
         TEST(a_discarded_wake_is_passed_on_between_processes),
         TEST(a_collision_costs_a_call),
         TEST(buckets_spread),

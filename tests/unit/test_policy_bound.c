@@ -33,7 +33,7 @@ static void one_wait(struct run *r, const struct xsc_plan *plan, uint64_t ns)
     policy_learn(&r->site, &r->c, plan, ns, false, &scratch);
 }
 
-/* ---- who chooses the waits ---- */
+/* ---- what chooses the waits ---- */
 
 typedef uint64_t chooser(struct run *r, const struct xsc_plan *p, unsigned i);
 

@@ -57,7 +57,7 @@ static void a_process_keeps_its_number(void **state)
 {
     (void)state;
     assert_int_equal(process_number(), 1);
-    fake_pid = 8; /* of no account: it may be the same in parent and child */
+    fake_pid = 8; /* irrelevant: it may be the same in parent and child */
     assert_int_equal(process_number(), 1);
     assert_int_equal(xsc_generation(), 0);
 }

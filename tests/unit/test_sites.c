@@ -356,8 +356,8 @@ static void a_crowded_wait_leaves_no_record(void **state)
     assert_int_equal(stay.site->state, EMPTY);
 }
 
-/* Whatever another thread is in the middle of, nobody waits, and what there was stays. */
-static void who_comes_second_drops_its_record(void **state)
+/* Whatever another thread is in the middle of, no thread waits, and what there was stays. */
+static void the_second_drops_its_record(void **state)
 {
     static const enum record_state states[] = {WRITING, FULL, LEARNING};
 
@@ -407,7 +407,7 @@ static struct xsc_plan one_sleep(const void *word, uint64_t ns, uint64_t latency
 }
 
 /* At once: not a plan at a time, watching for nothing meanwhile. */
-static void changed_costs_make_plans_anew(void **state)
+static void changed_costs_make_plans_again(void **state)
 {
     (void)state;
     for (int i = 0; i < 200; i++) {
@@ -560,9 +560,9 @@ int main(void)
         cmocka_unit_test_setup(words_spread_over_the_sites, setup),
         cmocka_unit_test_setup(the_first_words_have_a_site_each, setup),
         cmocka_unit_test_setup(a_crowded_wait_leaves_no_record, setup),
-        cmocka_unit_test_setup(who_comes_second_drops_its_record, setup),
+        cmocka_unit_test_setup(the_second_drops_its_record, setup),
         cmocka_unit_test_setup(while_another_learns_nothing_is_learned, setup),
-        cmocka_unit_test_setup(changed_costs_make_plans_anew, setup),
+        cmocka_unit_test_setup(changed_costs_make_plans_again, setup),
         cmocka_unit_test_setup(a_site_reckons_with_its_own_costs, setup),
         cmocka_unit_test_setup(a_dozing_site_stays_one, setup),
         cmocka_unit_test_setup(the_first_sleeps_move_most, setup),

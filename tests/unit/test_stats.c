@@ -38,7 +38,7 @@ static void a_taken_slot_is_passed_over(void **state)
     assert_int_equal(t.uncounted, 0);
 }
 
-static void with_none_free_it_is_nobodys(void **state)
+static void with_none_free_it_is_the_unread_one(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < XSC_SLOTS; i++) {
@@ -245,7 +245,7 @@ static void a_wait_of_no_time_is_left_behind_too(void **state)
     assert_int_equal(sum.min_ns_plus, 1);
 }
 
-static void tight_spins_are_counted_by_anybody(void **state)
+static void tight_spins_are_counted_by_any_thread(void **state)
 {
     struct xsc_counts sum;
 
@@ -266,7 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_free_slot_is_taken_where_the_hint_says, clear),
         cmocka_unit_test_setup(a_taken_slot_is_passed_over, clear),
-        cmocka_unit_test_setup(with_none_free_it_is_nobodys, clear),
+        cmocka_unit_test_setup(with_none_free_it_is_the_unread_one, clear),
         cmocka_unit_test_setup(a_childs_are_all_free, clear),
         cmocka_unit_test_setup(hints_near_the_end_of_their_range, clear),
         cmocka_unit_test(counters),
@@ -277,7 +277,7 @@ int main(void)
         cmocka_unit_test(slots_share_no_cache_line),
         cmocka_unit_test_setup(what_is_left_behind_is_counted_once, clear),
         cmocka_unit_test_setup(a_wait_of_no_time_is_left_behind_too, clear),
-        cmocka_unit_test_setup(tight_spins_are_counted_by_anybody, clear),
+        cmocka_unit_test_setup(tight_spins_are_counted_by_any_thread, clear),
     };
 
     return cmocka_run_group_tests_name("stats", tests, NULL, NULL);

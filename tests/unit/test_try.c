@@ -119,7 +119,7 @@ static void the_peer_ends_when_told_to(void **state)
     assert_int_equal(p.done, 0);
 }
 
-/* Whoever is tried is not in use, unless it is: a failing candidate rolls nothing back. */
+/* A mechanism under trial is not in use, unless it is: a failing candidate rolls nothing back. */
 static void a_failing_candidate_changes_nothing(void **state)
 {
     (void)state;

@@ -96,7 +96,7 @@ static void count_wake(void)
     woken++;
 }
 
-static void who_needs_to_be_woken_is_woken(void **state)
+static void a_mechanism_that_needs_a_wake_is_woken(void **state)
 {
     (void)state;
     woken = 0;
@@ -107,7 +107,7 @@ static void who_needs_to_be_woken_is_woken(void **state)
     assert_false(xsc_fit(s)); /* and yet it is not for plain stores */
 }
 
-static void who_polls_is_spared_the_peer_in_the_short_plan(void **state)
+static void polling_is_spared_the_peer_in_the_short_plan(void **state)
 {
     (void)state;
     fake_mech_polls(0);
@@ -594,8 +594,8 @@ int main(void)
         cmocka_unit_test_setup(at_any_rate_of_the_counter, trial_setup),
         cmocka_unit_test_setup(cpu_time_is_what_was_burnt_while_nothing_happened, trial_setup),
         cmocka_unit_test_setup(the_peer_varies_its_delay, trial_setup),
-        cmocka_unit_test_setup(who_needs_to_be_woken_is_woken, trial_setup),
-        cmocka_unit_test_setup(who_polls_is_spared_the_peer_in_the_short_plan, trial_setup),
+        cmocka_unit_test_setup(a_mechanism_that_needs_a_wake_is_woken, trial_setup),
+        cmocka_unit_test_setup(polling_is_spared_the_peer_in_the_short_plan, trial_setup),
         cmocka_unit_test_setup(too_slow_to_return, trial_setup),
         cmocka_unit_test_setup(too_slow_to_wake, trial_setup),
         cmocka_unit_test_setup(oversleeping, trial_setup),

@@ -29,7 +29,7 @@ static void met_at_once_costs_no_clock(void **state)
 }
 
 /*
- * The tight spin calls nobody, so in the fake world nothing can happen during it. What has
+ * The tight spin calls no port, so in the fake world nothing can happen during it. What has
  * happened since the first look is that the wait was counted.
  */
 static const struct xsc_watch spin_counted = {&e.stats.slot[0].tight, 0, UINT64_MAX, 8,
@@ -122,7 +122,7 @@ static void a_nap_is_no_reason_to_be_early_or_blind(void **state)
     }
 }
 
-static void who_prefers_latency_or_leaves_the_cpu_does_not_nap(void **state)
+static void latency_or_leaving_the_cpu_does_not_nap(void **state)
 {
     (void)state;
     fake_store_at(fake.now + 20 * MS, &word, 4, 7);
@@ -172,7 +172,7 @@ static void keep_the_writer_from_running(void)
     fake_call_at(fake.now + 950 * MS, rescue, NULL);
 }
 
-static void who_keeps_the_writer_from_running_naps(void **state)
+static void keeping_the_writer_from_running_naps(void **state)
 {
     static uint32_t other;
     const struct xsc_watch w[2] = {changes(&other), changes(&word)};
@@ -218,7 +218,7 @@ static void the_policy_is_asked_for_late_and_seldom(void **state)
     assert_in_range(fake.policy_asks, 5, 6);
     assert_int_equal(fake.naps, 0);
 
-    setup(NULL); /* who naps in any case is not asked */
+    setup(NULL); /* an engine that naps in any case is not asked */
     e.naps = 1;
     assert_int_equal(wait(60 * MS), XSC_TIMED_OUT);
     assert_int_equal(fake.policy_asks, 0);
@@ -578,9 +578,9 @@ int main(void)
         cmocka_unit_test_setup(short_timeouts_skip_the_tight_spin, setup),
         cmocka_unit_test_setup(long_waits_nap_in_proportion, setup),
         cmocka_unit_test_setup(a_nap_is_no_reason_to_be_early_or_blind, setup),
-        cmocka_unit_test_setup(who_prefers_latency_or_leaves_the_cpu_does_not_nap, setup),
+        cmocka_unit_test_setup(latency_or_leaving_the_cpu_does_not_nap, setup),
         cmocka_unit_test_setup(any_of_several_naps_too, setup),
-        cmocka_unit_test_setup(who_keeps_the_writer_from_running_naps, setup),
+        cmocka_unit_test_setup(keeping_the_writer_from_running_naps, setup),
         cmocka_unit_test_setup(the_policy_is_asked_for_late_and_seldom, setup),
         cmocka_unit_test_setup(the_policy_may_change_in_a_wait, setup),
         cmocka_unit_test_setup(a_first_wait_naps_too, setup),

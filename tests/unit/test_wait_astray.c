@@ -148,7 +148,7 @@ static void met_at_the_os_limit_is_late(void **state)
     assert_int_equal(n.woken, 0);
 
     setup(NULL);
-    fake_script[2].limit_ns = 30 * US; /* whoever polls misses nothing */
+    fake_script[2].limit_ns = 30 * US; /* a polling mechanism misses nothing */
     fake_script[2].miss_every = 1;
     e.chosen = XSC_CHOICE(2, 2);
     fake_store_at(fake.now + 10 * US, &word, 4, 1);

@@ -64,7 +64,7 @@ static void with_all_slots_taken(void **state)
 
     assert_int_equal(e.stats.uncounted, 2);
     assert_int_equal(n.total + n.hw_waits + n.sum_ns, 0);
-    assert_int_equal(e.stats.slot[0].claimed, fake.process); /* and nobody's slot was freed */
+    assert_int_equal(e.stats.slot[0].claimed, fake.process); /* and no claimed slot was freed */
 }
 
 /* -------------------------------------------------------------------- nothing chosen yet ---- */
@@ -86,7 +86,7 @@ static void while_another_thread_chooses(void **state)
     assert_int_equal(e.chosen, 0);
     assert_int_equal(e.manager, fake.process);
     assert_int_equal(fake_script[0].waits, 0);
-    assert_int_equal(fake.counter_reads, 0); /* nobody knows yet whether it can be trusted */
+    assert_int_equal(fake.counter_reads, 0); /* not yet known to be trustworthy */
     assert_int_equal(n.shallow, 2);
     assert_int_equal(n.deep, 0);
     assert_int_equal(n.overslept, 0);
@@ -94,7 +94,7 @@ static void while_another_thread_chooses(void **state)
     assert_sound(&n);
 }
 
-/* Chosen by whoever asks first. */
+/* Chosen by the first caller. */
 static void the_first_slow_wait_chooses(void **state)
 {
     (void)state;

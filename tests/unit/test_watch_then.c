@@ -219,7 +219,7 @@ static void dozes_grow_with_the_wait(void **state)
     assert_in_range(os.sleeps - 2 * sleeps, 99, 101);
 }
 
-/* As long as it was planned: to look in between would cost, and wake nobody sooner. */
+/* As long as it was planned: to look in between would cost, and wake no thread sooner. */
 static void a_plain_words_nap_is_one(void **state)
 {
     (void)state;
@@ -333,7 +333,7 @@ static void woken_at_once_from_the_cpu_it_left(void **state)
     assert_true(starved_by(HERE, 1000, 2 * US));
     assert_false(starved_by(ELSEWHERE, 1000, 20 * US));
     assert_false(starved_by(HERE, 6000, 20 * US)); /* it may have come because we had left */
-    assert_false(starved_by(HERE, 1000, 0));       /* nobody was kept from running by this wait */
+    assert_false(starved_by(HERE, 1000, 0));       /* this wait kept no thread from running */
 }
 
 static void an_unknown_cpu_is_no_evidence(void **state)
@@ -455,7 +455,7 @@ static void cpu_time_is_told_by_its_kind(void **state)
     (void)state;
     os.plan = (struct xsc_plan){0, XSC_NEVER, 0, false};
     park(XSC_FOREVER);
-    assert_int_equal(os.cpu_times[0] + os.cpu_times[1], 0); /* nobody asked */
+    assert_int_equal(os.cpu_times[0] + os.cpu_times[1], 0); /* no caller asked */
     os.times = true;
     park(XSC_FOREVER);
     assert_int_equal(os.cpu_times[0], 1);

@@ -29,7 +29,7 @@ static inline struct xsc_costs policy_costs(unsigned machine, unsigned preferenc
     return c;
 }
 
-/* Late or later, whichever is dearer: what a plan can cost at most. */
+/* What a plan can cost at most: the worse of the earliest and latest nap end. */
 static inline uint64_t policy_paid(const struct xsc_costs *c, const struct xsc_plan *p, uint64_t ns)
 {
     const uint64_t one = xsc_cost_of(c, p, ns, c->nap_latency_ns);
