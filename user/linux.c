@@ -239,9 +239,10 @@ void xsc_peer_place_thread(pthread_t thread)
     }
 }
 
+/* One probe at a time places threads, see storer_named; and the set is large for a stack. */
 static bool go_to(int cpu)
 {
-    struct xsc_cpu_set set;
+    static struct xsc_cpu_set set;
 
     return xsc_cpus_only(cpu, &set) && !xsc_cpus_move(0, &set);
 }

@@ -128,6 +128,7 @@ struct xsc_shard {
     uint32_t unlooked; /* messages since the last look */
     uint32_t vain;     /* waits since a watch saw a message */
     struct xsc_site site;
+    struct xsc_affinity before; /* where its thread could run before; too large for a stack */
 
     APART uint32_t running;
 };
@@ -550,8 +551,6 @@ int xsc_shard_yield(struct xsc_shard *shard, void *message, int *fd, uint64_t ti
 int xsc_shard_run(struct xsc_shard *shard, int cpu, int (*body)(struct xsc_shard *shard, void *arg),
                   void *arg)
 {
-    struct xsc_affinity before;
-
     if (!shard || !body || cpu < -1) {
         return -EINVAL;
     }
@@ -561,14 +560,14 @@ int xsc_shard_run(struct xsc_shard *shard, int cpu, int (*body)(struct xsc_shard
     if (self || __atomic_exchange_n(&shard->running, 1, __ATOMIC_ACQUIRE)) {
         return -EBUSY;
     }
-    int end = xsc_shard_pin(cpu, &before);
+    int end = xsc_shard_pin(cpu, &shard->before);
 
     if (!end) {
         self = shard;
         end = body(shard, arg);
         self = NULL;
         xsc_shard_stop(shard);
-        xsc_shard_unpin(&before);
+        xsc_shard_unpin(&shard->before);
         if (end >= 0 && shard->cells && left_behind(shard)) {
             end = -ENOTEMPTY;
         }
