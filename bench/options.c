@@ -165,6 +165,11 @@ int bench_options_parse(struct bench_options *o, int argc, char *const argv[], c
     if (cli_parse(argc, argv, known, N_IDS, take, &c, error, size)) {
         return -1;
     }
+    if (o->action != BENCH_RUN && o->question) {
+        snprintf(error, size, "\"%.100s\": no question is asked with --list, --help or --version",
+                 o->question);
+        return -1;
+    }
     if (o->action == BENCH_RUN && !o->question) {
         snprintf(error, size, "no question; --list shows them");
         return -1;

@@ -124,6 +124,18 @@ XSC_API XSC_INLINE int xsc_park_u64_shared(const volatile uint64_t *word, uint64
                                            uint64_t timeout_ns);
 
 /*
+ * The same for any integer word that XSC_WATCH() takes (xsc/watch.h), in C and C++, _Atomic ones
+ * included: until *word != old, until (*word & mask) == want, and until the wrapping counter *word has
+ * reached target. -EINVAL as xsc_wait(), xsc_wait_mask() and xsc_wait_reached().
+ */
+#define xsc_park(word, old, timeout_ns)                                                            \
+    XSC_WHEN_(word, old, -1, XSC_UNTIL_NOT, timeout_ns, xsc_park_slow)
+#define xsc_park_mask(word, mask, want, timeout_ns)                                                \
+    XSC_WHEN_(word, want, mask, XSC_UNTIL_EQUAL, timeout_ns, xsc_park_slow)
+#define xsc_park_reached(word, target, timeout_ns)                                                 \
+    XSC_WHEN_(word, target, -1, XSC_UNTIL_REACHED, timeout_ns, xsc_park_slow)
+
+/*
  * The same for any condition that a struct xsc_watch can state (bits under a mask, a counter
  * that reaches a target): the part of a park that is not inline.
  */

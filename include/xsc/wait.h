@@ -156,20 +156,23 @@ XSC_API const char *xsc_version(void);
  * One acquire load, one compare; the test for a NULL or misaligned word folds away where
  * the compiler sees the word's address.
  */
-static inline int xsc_wait_when_(const volatile void *word, uint64_t value, uint64_t mask,
-                                 uint32_t size, enum xsc_until until, uint64_t timeout_ns)
+static inline int xsc_when_(const volatile void *word, uint64_t value, uint64_t mask, uint32_t size,
+                            enum xsc_until until, uint64_t timeout_ns,
+                            int (*slow)(const struct xsc_watch *, uint64_t))
 {
     if (__builtin_expect(xsc_watch_seen_(word, value, mask, size, until), 1)) {
         return 0;
     }
     const struct xsc_watch watch = xsc_watch_make_(word, value, mask, size, until);
 
-    return xsc_wait_slow(&watch, timeout_ns);
+    return slow(&watch, timeout_ns);
 }
 
+#define XSC_WHEN_(word, value, mask, until, timeout_ns, slow)                                      \
+    xsc_when_((word), XSC_BITS_(value), XSC_BITS_(mask), XSC_WORD_SIZE_(word), until,              \
+              (timeout_ns), slow)
 #define XSC_WAIT_(word, value, mask, until, timeout_ns)                                            \
-    xsc_wait_when_((word), XSC_BITS_(value), XSC_BITS_(mask), XSC_WORD_SIZE_(word), until,         \
-                   (timeout_ns))
+    XSC_WHEN_(word, value, mask, until, timeout_ns, xsc_wait_slow)
 
 #define XSC_DEFINE_WAIT_(bits, type)                                                               \
     XSC_INLINE int xsc_wait_u##bits(const volatile type *word, type old, uint64_t timeout_ns)      \

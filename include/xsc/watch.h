@@ -140,7 +140,12 @@ static inline int xsc_watch_seen_(const volatile void *word, uint64_t value, uin
 /* The size of the integer that word points to, without evaluating it. */
 #ifdef __cplusplus
 extern "C++" {
-template <typename T> struct xsc_word_; /* of integers only */
+template <typename T> struct xsc_word_ {
+    static_assert(sizeof(T) == 0,
+                  "a word is an integer of 1, 2, 4 or 8 bytes; of a std::atomic<T> that "
+                  "is lock-free pass reinterpret_cast<T *>(&it)");
+    char bytes[1];
+};
 #define XSC_WORD_OF_(type)                                                                         \
     template <> struct xsc_word_<type> {                                                           \
         char bytes[sizeof(type)];                                                                  \

@@ -149,6 +149,8 @@ static void refused(void **state)
         "a --rounds --json",
         "-hx",
         "-- -",
+        "--list a",
+        "a --version",
     };
     struct bench_options o;
 

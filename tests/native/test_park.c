@@ -135,6 +135,15 @@ static void arguments(void)
     CHECK(xsc_park_slow(NULL, MS) == -EINVAL && xsc_park_shared_slow(NULL, MS) == -EINVAL, "NULL");
     CHECK(!xsc_park_u64(&m.u64[0], 8, XSC_FOREVER), "already changed");
     CHECK(xsc_park_u64(&m.u64[0], 7, 0) == -ETIMEDOUT, "looks once");
+    _Atomic int16_t counter = -2; /* the macros: any integer word */
+
+    CHECK(!xsc_park(&counter, 7, XSC_FOREVER), "already changed");
+    CHECK(xsc_park(&counter, -2, MS) == -ETIMEDOUT, "not changed");
+    CHECK(xsc_park(&counter, 0x1fffe, MS) == -EINVAL, "not a value of 16 bits");
+    CHECK(!xsc_park_mask(&counter, 6, 6, XSC_FOREVER), "already as wanted");
+    CHECK(xsc_park_mask(&counter, 1, 1, MS) == -ETIMEDOUT, "not as wanted");
+    CHECK(!xsc_park_reached(&counter, -3, XSC_FOREVER), "already past");
+    CHECK(xsc_park_reached(&counter, 1, MS) == -ETIMEDOUT, "not reached");
     CHECK(xsc_park_init((enum xsc_park_barrier)77) == -EINVAL, "no such barrier");
     CHECK(xsc_event_wait(NULL, 0, MS) == -EINVAL, "NULL");
     const uint32_t key = xsc_event_prepare(&e);

@@ -553,6 +553,10 @@ static void test_doorbell(void **state)
 
     put_file("shut", "");
     assert_int_equal(chmod("shut", 0), 0);
+    o = run_tool(NULL, BRIEF "--quiet --doorbell ./none"); /* a path that is misspelt */
+    assert_int_equal(o.status, 1);
+    assert_non_null(strstr(o.out, "NOT VALIDATED: DOORBELL"));
+    free_outcome(&o);
     o = run_tool(&nobody, BRIEF "--doorbell ./shut");
     expect(&o, 3, "--doorbell ./shut: Permission denied", "another user's doorbell");
     free_outcome(&o);

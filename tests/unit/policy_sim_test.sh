@@ -58,7 +58,11 @@ refuses 'cut-off gzip' cut2.gz
 refuses 'damaged or cut-off gzip' checksum.gz
 refuses 'No such file' nowhere
 refuses 'no traces'
-refuses 'not latency' --prefer speed good
+refuses 'is not latency' --prefer speed good
+refuses 'give no --prefer' --table --costs metal good
+refuses 'give no --prefer' --prefer cpu --table good
+: >nothing
+refuses 'nothing:1: no waits' nothing
 refuses 'unknown option "--sped"' --sped good
 refuses 'unknown option "--pref"' --pref cpu good
 refuses '--table takes no value' --table=yes good

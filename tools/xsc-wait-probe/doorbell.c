@@ -28,20 +28,19 @@ static void say_why(struct doorbell *d, int err)
 enum exit_status doorbell_try(const struct options *o, struct findings *f)
 {
     struct doorbell *d = &f->doorbell;
-    const bool named = d->asked || o->doorbell;
+    const char *path = o->doorbell ? o->doorbell : DEFAULT_PATH;
     struct xsc_doorbell bell;
 
-    const char *path = o->doorbell ? o->doorbell : DEFAULT_PATH;
-
+    d->named = d->asked || o->doorbell;
     snprintf(d->path, sizeof(d->path), "%s", path);
     make_printable(d->path);
-    if (o->n_mechanism && !named) {
+    if (o->n_mechanism && !d->named) {
         snprintf(d->why, sizeof(d->why), "not tried yet");
         return STATUS_VALIDATED;
     }
     int err = xsc_doorbell_open(&bell, strcmp(path, SOFTWARE) ? path : NULL);
 
-    if (named && (err == -EACCES || err == -EPERM)) {
+    if (d->named && (err == -EACCES || err == -EPERM)) {
         return complain(STATUS_DENIED, "--doorbell %s: %s", d->path, strerror(-err));
     }
     d->probed = true;

@@ -57,6 +57,7 @@ struct result {
 struct doorbell {
     char path[128]; /* cut and made printable */
     bool asked;     /* named with --mechanism */
+    bool named;     /* that, or its path with --doorbell */
     bool probed;    /* report holds a trial, or that it could not be opened */
     bool present;   /* it could */
     struct xsc_doorbell_report report;

@@ -101,6 +101,20 @@ static void say(struct findings *f, enum exit_status status, const char *format,
     f->status = status;
 }
 
+/* True: it was asked for, and the verdict is that it is not fit. */
+static bool judge_doorbell(struct findings *f)
+{
+    const struct doorbell *d = &f->doorbell;
+
+    if (!d->named || doorbell_steady(d)) {
+        return false;
+    }
+    say(f, STATUS_NOT_VALIDATED, "NOT VALIDATED: DOORBELL, asked for by %s, %s: %s",
+        d->asked ? "--mechanism" : "--doorbell", d->present ? "is broken" : "is not available here",
+        d->why);
+    return true;
+}
+
 static void judge_asked(struct findings *f)
 {
     char names[128] = "";
@@ -119,9 +133,7 @@ static void judge_asked(struct findings *f)
         }
         snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", r->report.info.name);
     }
-    if (f->doorbell.asked && !doorbell_steady(&f->doorbell)) {
-        say(f, STATUS_NOT_VALIDATED, "NOT VALIDATED: DOORBELL, asked for by --mechanism, %s: %s",
-            f->doorbell.present ? "is broken" : "is not available here", f->doorbell.why);
+    if (judge_doorbell(f)) {
         return;
     }
     say(f, STATUS_VALIDATED, "validated: %s%s", names,
@@ -161,7 +173,7 @@ void judge(struct findings *f)
     }
     if (by_name) {
         judge_asked(f);
-    } else {
+    } else if (!judge_doorbell(f)) {
         judge_choice(f);
     }
 }

@@ -19,6 +19,7 @@ struct options {
     bool table;
     bool no_park;
     bool help, version;
+    bool sets_costs; /* --prefer or --costs is given */
 };
 
 static int usage(void)
@@ -182,8 +183,10 @@ static int take(void *to, int id, const char *value)
     switch (id) {
     case PREFER:
         o->costs.weight = (uint32_t)weight_of(value);
-        return o->costs.weight ? 0 : refuse("not latency, balanced or cpu", value);
+        o->sets_costs = true;
+        return o->costs.weight ? 0 : refuse("is not latency, balanced or cpu", value);
     case COSTS:
+        o->sets_costs = true;
         return xsc_costs_read(&o->costs, value) ? REFUSED : 0;
     case NO_PARK:
         o->no_park = true;
@@ -227,6 +230,10 @@ static int parse(struct options *o, int argc, char **argv, struct command *c)
     }
     if (!c->n) {
         return refuse("give at least one; see --help", "no traces");
+    }
+    if (o->table && o->sets_costs) {
+        return refuse("it has all preferences and both machines: give no --prefer, no --costs",
+                      "--table");
     }
     if (o->json && o->table) {
         return refuse("give one of the two", "--json and --table");

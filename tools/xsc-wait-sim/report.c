@@ -38,7 +38,7 @@ static void ratios(const struct xsc_trace *t, const struct xsc_verdict_of *v)
 {
     const double best = v->fixed[v->best_fixed];
 
-    printf("%-28s %7zu %10.0f %10.0f %10.0f %-5s %9.3f %8.3f\n", base_name(t), t->n, v->ours,
+    printf("%-28s %7zu %10.0f %10.0f %10.0f %-5s %10.3f %7.3f\n", base_name(t), t->n, v->ours,
            v->hindsight, best, xsc_fixed_name[v->best_fixed], ratio(v->ours, v->hindsight),
            ratio(v->ours, best));
 }
@@ -69,15 +69,15 @@ static void best_plan(const struct xsc_trace *t, const struct xsc_verdict_of *v)
 void xsc_text_print(const struct xsc_trace *t, const struct xsc_verdict_of *v, int n,
                     const struct xsc_totals *totals)
 {
-    printf("mean cost in ns a wait\n%-28s %7s %10s %10s %16s %9s %8s\n", "trace", "waits", "ours",
-           "hindsight", "best fixed", "/hindsgt", "/fixed");
+    printf("mean cost in ns a wait\n%-28s %7s %10s %10s %16s %10s %7s\n", "trace", "waits", "ours",
+           "hindsight", "best fixed", "/hindsight", "/fixed");
     for (int i = 0; i < n; i++) {
         ratios(&t[i], &v[i]);
     }
-    printf("%-28s %7u %38s %9.3f %8.3f\n", "geometric mean", totals->n, "",
+    printf("%-28s %7u %38s %10.3f %7.3f\n", "geometric mean", totals->n, "",
            xsc_geomean(totals->log_hindsight, totals->n),
            xsc_geomean(totals->log_fixed, totals->n));
-    printf("%-28s %7s %38s %9.3f %8.3f\n", "worst", "", "", totals->worst_hindsight,
+    printf("%-28s %7s %38s %10.3f %7.3f\n", "worst", "", "", totals->worst_hindsight,
            totals->worst_fixed);
 
     printf(

@@ -96,7 +96,7 @@ static int read_lines(struct xsc_trace *t, gzFile f)
         return complain(t->name, line + 1, "damaged or cut-off gzip data");
     }
     if (!t->n) {
-        return complain(t->name, line, "no waits in it");
+        return complain(t->name, line ? line : 1, "no waits in it");
     }
     return 0;
 }
