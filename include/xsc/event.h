@@ -25,15 +25,36 @@
  *
  * WHAT IS PROMISED
  *
- * - Every prepare is followed by one wait or one cancel, by the same thread, with its key.
+ * - Every prepare is followed by one wait or one cancel, by the same thread, with its key. A wait
+ *   that returns 0 or -ETIMEDOUT has ended what prepare began: no cancel follows.
  * - xsc_event_wait() returns 0: look again; -ETIMEDOUT: timeout_ns of CLOCK_MONOTONIC have
  *   passed and no signal was seen; -EINVAL: a NULL or misaligned event. A 0 may come without
  *   a signal that was meant for this waiter (another waiter's, or none): an event count says
  *   when to look, the structure says what is there.
- * - n signals end the waits of at least n threads, or of all that prepared before the first of them and
- *   neither cancel nor time out; they may end more (all that still watch). A broadcast ends all. This
- *   holds whatever the threads' priorities are: a wake that the kernel gives to a thread that prepared
- *   after the signal, and for which there was no later one, is passed on.
+ * - A 0 may come without any signal: a shared wait returns 0 when it has slept for a second, or
+ *   for 1 ms where there is no membarrier; another wait may after 10 ms where there is none, or
+ *   XSC_PARK=seqcst. timeout_ns is counted from the call, so a loop that passes the same to each
+ *   wait ends too late, or never. A loop with a deadline computes the time left before each wait:
+ *
+ *       const uint64_t end_ns = now_ns() + timeout_ns;  // CLOCK_MONOTONIC; not XSC_FOREVER
+ *
+ *       while (!pop(&stack, &item)) {
+ *           const uint32_t key = xsc_event_prepare(&e);
+ *           const uint64_t at_ns = now_ns();
+ *
+ *           if (!empty(&stack)) {
+ *               xsc_event_cancel(&e, key);
+ *           } else if (xsc_event_wait(&e, key, at_ns < end_ns ? end_ns - at_ns : 0)) {
+ *               return pop(&stack, &item) ? 0 : -ETIMEDOUT;
+ *           }
+ *       }
+ *
+ * - n signals end the waits of at least n threads, or of all that prepared before the first of them
+ *   and neither cancel nor time out. The n need not be from among these: a thread that prepared
+ *   between two of the signals may be ended in place of one that prepared before both. Signals may
+ *   end more waits (of all that still watch). A broadcast ends the waits of all that prepared
+ *   before it. This holds whatever the threads' priorities are: a wake that the kernel gives to a
+ *   thread that prepared after the signal, and for which there was no later one, is passed on.
  * - Which of the threads a signal ends is not said. Where they wait for conditions unlike each other,
  *   broadcast: a signal for one condition may end the wait of a thread that waits for another.
  * - ABA: exactly 2^32 signals between a waiter's prepare and wait go unnoticed.
@@ -43,23 +64,37 @@
  *
  * WHEN IT MAY BE FREED
  *
- * - A signal, and a broadcast, touches the event, and may write to it. So the event's memory may be freed
- *   when each prepare has had its wait or cancel, each of those has returned, and so has each
- *   signal that may have begun. xsc_event_has_waiters() says whether a thread is between prepare and
- *   the end of wait or cancel.
+ * - A signal, and a broadcast, touches the event, and may write to it. So the event's memory may be
+ *   freed when no thread is between prepare and the return of its wait or cancel, and every signal
+ *   and broadcast (of one in two parts, its begin) has returned; and none of these will come.
+ *   xsc_event_has_waiters() says whether a thread is between prepare and the end of wait or cancel.
  * - Where a lock protects the condition, that is not so if the writer signals after its unlock: the
  *   waiter may lock, see the condition, and free the event, before the writer's signal. Signalling
- *   before the unlock is safe but wakes a thread that then waits for the lock. So a signal has two
- *   parts: begin, under the lock, touches the event; end, after the unlock, makes the system call if
- *   there is to be one, and uses the event's address and no more. It is harmless when the event is
- *   gone and its memory is another's by then: at worst it wakes a sleeper of this library there for
- *   nothing, which passes that on or sleeps again.
+ *   before the unlock is safe but wakes a thread that then waits for the lock. So a signal, and a
+ *   broadcast, has two parts: begin, under the lock, touches the event; end, after the unlock
+ *   (xsc_event_signal_end(), for both), makes the system call if there is to be one, and uses the
+ *   event's address and no more. It is harmless when the event is gone and its memory is another's
+ *   by then: at worst it wakes a sleeper of this library there for nothing, which passes that on or
+ *   sleeps again.
  *
+ *       // the writer
  *       xsc_mutex_lock(&q->lock);
- *       put(q, item);
+ *       q->finished = true;
  *       struct xsc_event_wake w = xsc_event_signal_begin(&q->event);
  *       xsc_mutex_unlock(&q->lock);                     // now q may be gone
  *       xsc_event_signal_end(w);
+ *
+ *       // the waiter, the only thread that still uses q once it is finished
+ *       xsc_mutex_lock(&q->lock);
+ *       while (!q->finished) {
+ *           const uint32_t key = xsc_event_prepare(&q->event);
+ *
+ *           xsc_mutex_unlock(&q->lock);
+ *           xsc_event_wait(&q->event, key, XSC_FOREVER);
+ *           xsc_mutex_lock(&q->lock);
+ *       }
+ *       xsc_mutex_unlock(&q->lock);
+ *       free(q);
  *
  *   It is as cheap as a signal: the two parts are what a signal consists of. Each begin is followed by
  *   one end, by the same thread, soon: until then sleepers sleep on.
@@ -108,7 +143,10 @@ struct xsc_event {
 /* Announces that the caller is about to look at the condition, and wait. The key is for wait. */
 XSC_API uint32_t xsc_event_prepare(struct xsc_event *event);
 
-/* Waits until a signal that came after prepare. See "what is promised" above. */
+/*
+ * Waits until a signal that came after prepare; timeout_ns is counted from this call. A 0 may come
+ * without one. See "what is promised" above.
+ */
 XSC_API int xsc_event_wait(struct xsc_event *event, uint32_t key, uint64_t timeout_ns);
 
 /* The condition holds: no wait. */
@@ -132,8 +170,9 @@ XSC_API XSC_INLINE struct xsc_event_wake xsc_event_broadcast_begin(struct xsc_ev
 XSC_API XSC_INLINE void xsc_event_signal_end(struct xsc_event_wake wake);
 
 /*
- * Whether a thread is between prepare and the end of its wait or cancel: exact for those whose
- * prepare or end the caller is ordered after. For all forms of event.
+ * Whether a thread is between prepare and the end of its wait or cancel. It may miss a prepare, or
+ * still count a wait or cancel, that is going on at this moment; one that happened before the call
+ * it counts rightly. For all forms of event.
  */
 XSC_API XSC_INLINE bool xsc_event_has_waiters(const struct xsc_event *event);
 

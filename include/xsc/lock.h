@@ -162,9 +162,10 @@ XSC_API XSC_INLINE int xsc_mutex_lock_for(struct xsc_mutex *m, uint64_t timeout_
 XSC_API XSC_INLINE void xsc_mutex_unlock(struct xsc_mutex *m);
 
 /*
- * Whether a thread has it: exact. Whether others are parked for it or have reserved it: true only if
- * a thread is parked, for this word or one that shares its counter. False also for threads that
- * still watch, and from the unlock that wakes one until that one has run.
+ * Whether a thread has it: exact. Whether others are parked for it: true only if a thread is
+ * parked, and where addresses share a counter of xsc_parked[] that may be another lock's waiter.
+ * False also for threads that still watch, and from the unlock that wakes one until that one has
+ * run.
  */
 XSC_API XSC_INLINE bool xsc_mutex_is_held(const struct xsc_mutex *m);
 XSC_API XSC_INLINE bool xsc_mutex_has_waiters(const struct xsc_mutex *m);

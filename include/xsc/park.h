@@ -143,9 +143,11 @@ XSC_API int xsc_park_slow(const struct xsc_watch *watch, uint64_t timeout_ns);
 XSC_API int xsc_park_shared_slow(const struct xsc_watch *watch, uint64_t timeout_ns);
 
 /*
- * What earlier waits have taught belongs to a site. By itself a word's site is found by its address,
- * one of 64 in the process. Own one where that fits badly: many words, short-lived ones say, that
- * are awaited at one place, or one word that is awaited for reasons unlike each other.
+ * What earlier waits have taught belongs to a site. By itself a word's site is found by its
+ * address: there are 16 in the process, for the first 16 words one each, and later words share them
+ * (so do two of the first, now and then, whose addresses hash alike). Own one where that fits
+ * badly: many words, short-lived ones say, that are awaited at one place, or one word that is
+ * awaited for reasons unlike each other.
  *
  *     static struct xsc_site replies; // zeroed is new; nothing to be destroyed
  *     struct xsc_watch reply = XSC_WATCH(&request->done, 0);
@@ -168,8 +170,9 @@ XSC_API int xsc_park_site(struct xsc_site *site, const struct xsc_watch *watch,
  * more than 3 ms a sixteenth of what it has dozed, at most 1 ms, each somewhat longer by what the OS
  * is late. So a store is noticed up to that much late: where that is too much, xsc_wait_slow(). Over
  * many waits whose event comes at some fixed time its CPU time and latency are together at most twice
- * those of watching each and of dozing through each (docs/policy.md). Use a site for one of the two functions. Returns,
- * ordering and the rest as xsc_park_site().
+ * those of watching each and of dozing through each (docs/policy.md). Use a site for
+ * xsc_park_site() or for xsc_wait_site(), not for both. Returns, ordering and the rest as
+ * xsc_park_site().
  */
 XSC_API int xsc_wait_site(struct xsc_site *site, const struct xsc_watch *watch,
                           uint64_t timeout_ns);

@@ -106,7 +106,11 @@ struct xsc_park_costs {
     uint32_t nap_late_ns;     /* how late it ends at least, */
     uint32_t nap_jitter_ns;   /* and up to this much more */
     uint32_t barrier_ns;      /* a membarrier(2), with the threads running now; 0: none is used */
-    uint32_t latency_weight; /* a ns of latency in tenths of one of CPU: XSC_PREFER, 100, 10 or 1 */
+    /*
+     * What a ns of latency is worth, in tenths of a ns of CPU time, by XSC_PREFER: latency 100,
+     * balanced 10, cpu 1. (The probe's JSON has whole ns: 10, 1, 0.1.)
+     */
+    uint32_t latency_weight;
     uint32_t reserved;
 };
 

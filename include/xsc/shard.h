@@ -117,12 +117,14 @@ XSC_API int xsc_shard_destroy(struct xsc_shard *shard);
  * Makes the calling thread the shard and calls body(shard, arg): pinned to `cpu` meanwhile, or -1:
  * where it may run now. When body returns the mailbox is closed, if it was not before. Returns
  *   0 or more  what body returned, and nothing was left behind;
- *   -ENOTEMPTY accepted messages are left: run it again to receive them, or destroy it and lose
- *              them by name;
+ *   -ENOTEMPTY accepted messages are left (body returned 0 or more): run it again to receive them,
+ *              or destroy it, which discards them and returns how many;
  *   -EBUSY     another thread runs it, or the calling thread is a shard already;
  *   -EINVAL    NULL, or no such CPU; -ENOTSUP a CPU was asked for where none can be chosen;
  *   -EPIPE     in a child after fork();
- *   less than 0 otherwise: what body returned.
+ *   less than 0 otherwise: what body returned, or what sched_setaffinity(2) said.
+ * So that a body's values can be told from these, let it return 0 or more, or one that run does
+ * not.
  */
 XSC_API int xsc_shard_run(struct xsc_shard *shard, int cpu,
                           int (*body)(struct xsc_shard *shard, void *arg), void *arg);

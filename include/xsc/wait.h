@@ -6,9 +6,10 @@
  *
  *     uint32_t seen = ring->tail;
  *     ...
- *     int err = xsc_wait_u32(&ring->tail, seen, 1000000);      // at most 1 ms
+ *     int err = xsc_wait_u32(&ring->tail, seen, 1000000);      // or until 1 ms has passed
  *
- * returns 0 once ring->tail is no longer `seen`, -ETIMEDOUT after one millisecond.
+ * returns 0 once ring->tail is no longer `seen`, -ETIMEDOUT after one millisecond
+ * or somewhat more, never less.
  * Any store ends the wait: by another thread, by another process that maps the
  * same page, by a device's DMA, or by code that has never heard of this library.
  * The writer calls nothing.

@@ -43,8 +43,11 @@ struct xsc_watch {
 /*
  * XSC_WATCH(word, old)              until *word != old
  * XSC_WATCH_MASK(word, mask, want)  until (*word & mask) == want
- * XSC_WATCH_REACHED(word, target)   until the wrapping counter *word has reached target, which lies
- *                                   less than half the counter's range ahead: a ring index, a ticket
+ * XSC_WATCH_REACHED(word, target)   until the wrapping counter *word has reached target, a ring
+ *                                   index or a ticket: it is at the target or less than half its
+ *                                   range past it. One further past counts as not reached: so the
+ *                                   target is half the range ahead at most, and a waiter looks
+ *                                   again before the counter has gone half round beyond it
  *
  * word points to an integer of 1, 2, 4 or 8 bytes, signed or unsigned, plain, volatile or (in C)
  * _Atomic; any other type does not compile, and neither does a value that is no integer. A value
