@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include <xsc/cas.h>
+
 #include "core/port.h"
 
 static uint64_t get(const uint64_t *counter)
@@ -41,8 +43,8 @@ struct xsc_slot *xsc_slot_claim(struct xsc_stats_table *t, uint32_t hint)
          * Acquire pairs with the last owner's release, so that its counts are the ones we
          * add to. The load first keeps a taken slot's line from being torn from its owner.
          */
-        if (owner != me && __atomic_compare_exchange_n(&s->claimed, &owner, me, false,
-                                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        if (owner != me &&
+            __atomic_compare_exchange_n(&s->claimed, &owner, me, false, XSC_CAS_SEQ_CST)) {
             s->waits = &t->waits[at % XSC_SLOT_HISTOGRAMS];
             if (s->last) {
                 settle(s->last, s->in_slices_ns, &s->n, s->waits);

@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include <xsc/cas.h>
+
 #include "core/port.h"
 
 #define LOOK_NS 10000000u /* at most once in so long, */
@@ -34,8 +36,7 @@ void xsc_port_recheck(uint64_t now_ns)
     const uint64_t me = xsc_port_process();
     uint64_t owner = __atomic_load_n(&looking, __ATOMIC_RELAXED);
 
-    if (owner != me && __atomic_compare_exchange_n(&looking, &owner, me, false, __ATOMIC_SEQ_CST,
-                                                   __ATOMIC_SEQ_CST)) {
+    if (owner != me && __atomic_compare_exchange_n(&looking, &owner, me, false, XSC_CAS_SEQ_CST)) {
         look(now_ns);
         __atomic_store_n(&looking, 0, __ATOMIC_RELEASE);
     }

@@ -19,6 +19,8 @@
 
 #include <stdlib.h>
 
+#include <xsc/cas.h>
+
 #include "core/port.h"
 #include "core/text.h"
 #include "user/library.h"
@@ -47,8 +49,7 @@ static void lock_table(void)
     const uint64_t me = xsc_port_process();
     uint64_t owner = 0;
 
-    while (!__atomic_compare_exchange_n(&table, &owner, me, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST)) {
+    while (!__atomic_compare_exchange_n(&table, &owner, me, false, XSC_CAS_SEQ_CST)) {
         if (owner == me) {
             xsc_port_yield();
             owner = 0;

@@ -540,12 +540,11 @@ static void forget_inherited(uint32_t b)
                              !__atomic_load_n(&relief[b].fenced, __ATOMIC_ACQUIRE);
 
         __atomic_compare_exchange_n(&xsc_parked[b], &was, cut_off ? 0 : was & XSC_HEADS_FLAG, false,
-                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+                                    XSC_CAS_SEQ_CST);
     }
     was = __atomic_load_n(&wide[b].waiters, __ATOMIC_RELAXED);
     if (xsc_heads_inherited(was)) {
-        __atomic_compare_exchange_n(&wide[b].waiters, &was, 0, false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_SEQ_CST);
+        __atomic_compare_exchange_n(&wide[b].waiters, &was, 0, false, XSC_CAS_SEQ_CST);
     }
 }
 

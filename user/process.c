@@ -27,6 +27,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include <xsc/cas.h>
+
 static uint32_t no_page; /* what stands for a page where there is none */
 static uint32_t *page;   /* NULL: not asked for yet */
 static uint32_t taken;   /* numbers, by this process and its ancestors */
@@ -42,8 +44,8 @@ static uint32_t *get_page(void)
 {
     uint32_t *mine = xsc_wiped_page_map(), *none = NULL;
 
-    if (!__atomic_compare_exchange_n(&page, &none, mine ? mine : &no_page, false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_SEQ_CST)) {
+    if (!__atomic_compare_exchange_n(&page, &none, mine ? mine : &no_page, false,
+                                     XSC_CAS_SEQ_CST)) {
         if (mine) {
             xsc_wiped_page_unmap(mine);
         }
@@ -60,8 +62,7 @@ static uint64_t number_by_pid(void)
     while ((was ^ pid) >> 32) {
         const uint32_t mine = take_number();
 
-        if (__atomic_compare_exchange_n(&by_pid, &was, pid | mine, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST)) {
+        if (__atomic_compare_exchange_n(&by_pid, &was, pid | mine, false, XSC_CAS_SEQ_CST)) {
             return mine;
         }
     }
@@ -83,8 +84,7 @@ uint64_t xsc_port_process(void)
     if (!number) {
         const uint32_t mine = take_number(); /* N1 */
 
-        if (__atomic_compare_exchange_n(at, &number, mine, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST)) { /* N2 */
+        if (__atomic_compare_exchange_n(at, &number, mine, false, XSC_CAS_SEQ_CST)) { /* N2 */
             return mine;
         }
     }

@@ -26,6 +26,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <xsc/cas.h>
+
 #include "core/port.h"
 
 #define XSC_HEAD 2u /* one thread */
@@ -60,8 +62,7 @@ static inline uint32_t xsc_heads_enter(uint32_t *heads, uint32_t generation)
 
     do {
         to = generation | (xsc_heads_of(was, generation) + 1) * XSC_HEAD | (was & XSC_HEADS_FLAG);
-    } while (
-        !__atomic_compare_exchange_n(heads, &was, to, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    } while (!__atomic_compare_exchange_n(heads, &was, to, true, XSC_CAS_SEQ_CST));
     return was;
 }
 
@@ -77,8 +78,7 @@ static inline void xsc_heads_leave(uint32_t *heads, uint32_t generation)
             return;
         }
         to = (count > 1 ? generation | (count - 1) * XSC_HEAD : 0) | (was & XSC_HEADS_FLAG);
-    } while (
-        !__atomic_compare_exchange_n(heads, &was, to, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    } while (!__atomic_compare_exchange_n(heads, &was, to, true, XSC_CAS_SEQ_CST));
 }
 
 /* Whether the word counts threads, and none of this process. */

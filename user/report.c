@@ -7,6 +7,7 @@
 #include <xsc/probe.h>
 #include <xsc/stats.h>
 
+#include "core/port.h"
 #include "user/affinity.h"
 #include "user/barrier.h"
 #include "user/costs.h"
@@ -195,7 +196,10 @@ static int check_options(const struct xsc_probe_options *o)
 int xsc_probe_mechanism(unsigned index, const struct xsc_probe_options *options,
                         struct xsc_probe_report *out, size_t size)
 {
-    struct xsc_affinity before;
+    /* One probe at a time, which also places threads: user/affinity.h. Too large for a stack. */
+    static struct xsc_affinity before;
+    static uint64_t probing; /* the process of which a thread does so; 0: none does */
+    const uint64_t me = xsc_port_process();
     struct xsc_probe_report report;
     int err = check_options(options);
 
@@ -220,11 +224,15 @@ int xsc_probe_mechanism(unsigned index, const struct xsc_probe_options *options,
         .progress_arg = options->progress_arg,
     };
 
-    if ((err = xsc_affinity_set(options->waiter_cpu, options->storer_cpu, &before))) {
-        return err;
+    if (__atomic_exchange_n(&probing, me, __ATOMIC_ACQUIRE) == me) {
+        return -EBUSY;
     }
-    err = xsc_engine_try(&xsc_library, index, &plan) ? 0 : -EBUSY;
-    xsc_affinity_restore(&before);
+    err = xsc_affinity_set(options->waiter_cpu, options->storer_cpu, &before);
+    if (!err) {
+        err = xsc_engine_try(&xsc_library, index, &plan) ? 0 : -EBUSY;
+        xsc_affinity_restore(&before);
+    }
+    __atomic_store_n(&probing, 0, __ATOMIC_RELEASE);
     if (err) {
         return err;
     }

@@ -24,6 +24,8 @@
 
 #include <xsc/park.h>
 
+#include <xsc/cas.h>
+
 #include "core/port.h"
 #include "user/costs.h"
 
@@ -87,8 +89,8 @@ static bool try_learning(void)
     const uint64_t me = xsc_port_process();
     uint64_t holder = __atomic_load_n(&learning, __ATOMIC_RELAXED);
 
-    return holder != me && __atomic_compare_exchange_n(&learning, &holder, me, false,
-                                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return holder != me &&
+           __atomic_compare_exchange_n(&learning, &holder, me, false, XSC_CAS_SEQ_CST);
 }
 
 /* The record's state in this process: what another process's thread was doing is not being done. */
@@ -152,7 +154,7 @@ void xsc_stay_learn(struct xsc_stay *stay)
     was = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
     if (was % STATES == FULL &&
         __atomic_compare_exchange_n(&s->state, &was, my_number() * STATES + LEARNING, false,
-                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+                                    XSC_CAS_SEQ_CST)) {
         xsc_policy_learn(&s->site, &s->costs, &s->plan, &s->was, &scratch);
         __atomic_store_n(&s->state, EMPTY, __ATOMIC_RELEASE);
     }
@@ -182,7 +184,7 @@ void xsc_stay_end(const struct xsc_stay *stay, const struct xsc_outcome *was)
 
     if (stay->plan.crowded || state_now(found, me) != EMPTY ||
         !__atomic_compare_exchange_n(&s->state, &found, me * STATES + WRITING, false,
-                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+                                     XSC_CAS_SEQ_CST)) {
         return;
     }
     s->plan = stay->plan;
