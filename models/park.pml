@@ -88,9 +88,6 @@ proctype writer(byte t)
             if /* no waiter: no more fences, perhaps */
 #ifdef BACK_KEEPS_FENCED
             :: atomic { fenced && EMPTY(t) -> mem[COUNT] = mem[COUNT] & 254 }
-#elif defined(R4_BEFORE_R3)
-            :: atomic { fenced && EMPTY(t) -> mem[COUNT] = mem[COUNT] & 254 };
-               fenced = 0
 #elif defined(R4_PLAIN)
             :: atomic { fenced && EMPTY(t) -> fenced = 0 };
                n = mem[COUNT];
@@ -143,12 +140,9 @@ inline announce(c)
 #if defined(NOT_COUNTED)
     c = mem[COUNT];
 #elif defined(REFUSED)
-    atomic { c = mem[COUNT]; mem[COUNT] = mem[COUNT] + 2; begin_time(i) }; /* P1 */
+    atomic { c = mem[COUNT]; mem[COUNT] = mem[COUNT] + 2; begin_time(i) } /* P1 */
 #else
-    atomic { c = mem[COUNT]; mem[COUNT] = mem[COUNT] + 2 }; /* P1 */
-#endif
-#if defined(WIDE) && defined(COUNTED_AS_WIDE_LATE)
-    atomic { mem[WIDES] = mem[WIDES] + 1 }
+    atomic { c = mem[COUNT]; mem[COUNT] = mem[COUNT] + 2 } /* P1 */
 #endif
 }
 
@@ -194,7 +188,7 @@ inline settle_first()
 
 inline withdraw()
 {
-#if defined(WIDE)
+#if defined(WIDE) && !defined(COUNTED_AS_WIDE_LATE)
     atomic { mem[COUNT] = mem[COUNT] - 2; mem[WIDES] = mem[WIDES] - 1 } /* P6 */
 #elif defined(NOT_COUNTED)
     skip
@@ -358,7 +352,13 @@ proctype waiter(byte i)
             withdraw();
 #endif
 #if defined(WIDE)
+#ifdef COUNTED_AS_WIDE_LATE
+            mem[WIDES] = mem[WIDES] + 1;
+#endif
             futex_wait(i, SEQ, key);
+#ifdef COUNTED_AS_WIDE_LATE
+            mem[WIDES] = mem[WIDES] - 1;
+#endif
 #elif defined(EACH_ITS_OWN)
             if
             :: atomic {
@@ -383,9 +383,7 @@ proctype waiter(byte i)
                 second = true
 #else
                 futex_wake_one(WRITERS + i, WORD);      /* D2 */
-#ifdef STAYS_FIRST
-                skip
-#elif defined(D3_UNCOUNTED)
+#ifdef D3_UNCOUNTED
                 second = true
 #else
                 atomic { mem[SECONDS] = mem[SECONDS] + 1; second = true } /* D3 */
@@ -469,6 +467,30 @@ next:
     od
 }
 
+#ifdef NEIGHBOUR
+/* A writer of another word of the bucket, which has fenced and found no waiter. */
+proctype neighbour()
+{
+    byte n;
+
+    do
+    :: n < NEIGHBOUR ->
+        n++;
+        if
+#ifdef R4_BEFORE_R3
+        :: atomic { fenced && mem[COUNT] < 2 -> mem[COUNT] = mem[COUNT] & 254 };
+           fenced = 0
+#else
+        :: atomic { fenced && mem[COUNT] < 2 -> fenced = 0 }; /* R3 */
+           atomic { mem[COUNT] = mem[COUNT] & 254 } /* R4 */
+#endif
+        :: true
+        fi
+    :: true -> break
+    od
+}
+#endif
+
 init
 {
     byte t;
@@ -491,6 +513,9 @@ init
         :: else -> break
         od;
         t = 0;
+#ifdef NEIGHBOUR
+        run neighbour();
+#endif
 #ifdef PLAIN_COUNT
         run drain(WRITERS);
 #endif
