@@ -6,7 +6,10 @@
  * change, until it has seen the last value (ONCE: until it has changed at all, which is what
  * unpark_one is for: all waiters wait for the same). EACH_ITS_OWN: each store meets the condition of one
  * waiter, in turn, ROUNDS times; the wake of unpark_one may go to another waiter, which passes it on
- * (CLASSES in tso.pml). A waiter that gives up (TIMED) parks again, or leaves. Which barrier is used, and what is broken, is chosen
+ * (CLASSES in tso.pml). A waiter that gives up (TIMED) parks again, or leaves.
+ * With REFUSED a waiter between T1 and T2 may have missed a store whose writer missed it, so that there is
+ * no wake for that store. If it sleeps as FIRST, it returns for that store with the wake of another, which
+ * is lost; SETTLES_AS_SECOND: it sleeps as SECOND until T2, and takes no wake from another waiter. Which barrier is used, and what is broken, is chosen
  * by the macros; run.sh lists them all.
  *
  * Barrier: none given (default): membarrier by the waiter, and COUNT is 0 at the start. SEQ_CST: FENCED is
@@ -17,6 +20,7 @@
  */
 #ifdef EACH_ITS_OWN
 #define CLASSES
+#define CLASS (second -> 8 : 0)
 #ifndef ROUNDS
 #define ROUNDS 1
 #endif
@@ -163,6 +167,9 @@ inline settle_first()
     atomic { mem[COUNT] = mem[COUNT] | FENCED };
 #endif
 #ifndef NO_TIME
+#if defined(EACH_ITS_OWN) && defined(SETTLES_AS_SECOND)
+    atomic { mem[SECONDS] = mem[SECONDS] + 1; second = true };
+#endif
     over = false;
     do
     :: look();
@@ -174,9 +181,27 @@ inline settle_first()
 #ifdef WIDE
        futex_wait_settled(i, SEQ, key, over)            /* T1 */
 #else
-       futex_wait_settled(i, WORD, v, over)             /* T1 */
+       futex_wait_settled(i, WORD, v, over);            /* T1 */
+#endif
+#ifdef EACH_ITS_OWN
+       v = mem[WORD];
+       if
+       :: !MET(v) && woken[i] && !second && mem[COUNT] >= 4 -> /* D1 */
+           woken[i] = false;
+           futex_wake_one(WRITERS + i, WORD);           /* D2 */
+           atomic { mem[SECONDS] = mem[SECONDS] + 1; second = true } /* D3 */
+       :: else -> woken[i] = false
+       fi
 #endif
     od;
+#ifdef EACH_ITS_OWN
+    atomic { /* as FIRST again */
+        if
+        :: second -> mem[SECONDS] = mem[SECONDS] - 1; second = false
+        :: else
+        fi
+    };
+#endif
 #endif
 #ifdef ASKED_AFTER_LEAVING
     asks = true;
@@ -362,7 +387,7 @@ proctype waiter(byte i)
 #elif defined(EACH_ITS_OWN)
             if
             :: atomic {
-                   mem[WORD] == v -> sleeps_on[i] = WORD + 1 + (second -> SECOND_CLASS : 0)
+                   mem[WORD] == v -> sleeps_on[i] = WORD + 1 + CLASS
                };
                sleep(i)
             :: mem[WORD] != v

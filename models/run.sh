@@ -109,7 +109,9 @@ check holds park.pml 'three waiters' $own $three
 check holds park.pml 'three waiters, two may give up at any time' $own $three -DTIMED=2
 check holds park.pml 'two waiters, two rounds each, one may give up at any time' $own $two -DROUNDS=2 -DTIMED=1
 check holds park.pml 'fences, two waiters, one may give up at any time' $own -DSEQ_CST $two -DTIMED=1
-check holds park.pml 'from nothing to fences, two waiters, one may give up' $own -DREFUSED $two -DTIMED=1
+check holds park.pml 'from nothing to fences, asleep as SECOND until T2, one may give up' $own -DREFUSED -DSETTLES_AS_SECOND $two -DTIMED=1
+# A fault of user/park.c as it is: the store whose writer missed P1 has no wake of its own.
+check lost park.pml 'from nothing to fences, asleep as FIRST until T2: takes the wake of another store' $own -DREFUSED $two
 check holds park.pml 'to fences and back, two waiters, one may give up' $own -DRELIEF $two -DTIMED=1
 check lost park.pml 'a discarded wake is not passed on' $own $two -DNO_PASS_ON
 check lost park.pml 'a discarded wake is not passed on, three waiters, two may give up' $own $three -DTIMED=2 -DNO_PASS_ON
@@ -306,6 +308,7 @@ check holds queue.pml 'ARMv7: unlock sends an event' -DARMV7
 check holds queue.pml 'two threads, two sections each, both may try once' -DTRYLOCK
 check holds queue.pml 'three threads, all may try once' -DCORES=3 -DSECTIONS=1 -DTRYLOCK
 check broken queue.pml 'tried with a look at HELD only' -DTRYLOCK -DTRIES_HELD_ONLY
+check holds queue.pml 'three threads, two sections each' -DCORES=3
 check lost queue.pml 'ARMv7: unlock sends no event' -DARMV7 -DNO_SEV
 check lost queue.pml 'look and wait, no monitor' -DNO_MONITOR
 check lost queue.pml 'who takes it does not wait for the name of the next' -DDOES_NOT_WAIT_FOR_NEXT

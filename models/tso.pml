@@ -132,12 +132,15 @@ inline futex_wait(i, a, expected)
     fi
 }
 
+#ifndef CLASS
+#define CLASS 0
+#endif
 #ifdef REFUSED
 /* The same with a deadline, XSC_SETTLE_NS after begin_time(): is_over says that it has passed. */
 inline futex_wait_settled(i, a, expected, is_over)
 {
     if
-    :: atomic { mem[a] == expected -> sleeps_on[i] = a + 1 };
+    :: atomic { mem[a] == expected -> sleeps_on[i] = a + 1 + CLASS };
        if
        :: (sleeps_on[i] == 0)
        :: atomic { sleeps_on[i] != 0 && TIME_IS_OVER(i) -> sleeps_on[i] = 0; is_over = true }
