@@ -140,7 +140,9 @@ inline wait_settled()
 #endif
         atomic { mem[WAITING] = mem[WAITING] | FENCED }; /* T3 */
 #endif
+#ifndef NO_T4
         futex_wake_all(WRITERS + i, SEQ);               /* T4 */
+#endif
 #else
         mem[SEQ]++;
         asks = true;

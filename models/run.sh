@@ -246,7 +246,8 @@ check lost event.pml 'from nothing to fences: the waiter sleeps without limit at
 check lost event.pml 'from nothing to fences: a store that is not visible in time' -DREFUSED -DNEVER_SETTLES
 check lost event.pml 'fences asked for before the time is over' -DREFUSED $two -DBROADCAST -DASKED_AT_ONCE
 check lost event.pml 'fences asked for, and the sequence does not move on' -DREFUSED $two -DBROADCAST -DNO_T2
-check lost event.pml 'fences asked for before the sequence moves on' -DREFUSED $two -DBROADCAST -DT3_BEFORE_T2
+check holds event.pml 'fences asked for before the sequence moves on: all are woken after both' -DREFUSED $two -DBROADCAST -DT3_BEFORE_T2
+check lost event.pml 'fences asked for before the sequence moves on, and none is woken' -DREFUSED $two -DBROADCAST -DT3_BEFORE_T2 -DNO_T4
 check lost event.pml 'fences asked for by a waiter that is no longer counted' -DREFUSED $two -DBROADCAST -DASKED_AFTER_LEAVING
 
 echo '# event count, shared between processes'
