@@ -4,9 +4,10 @@
  *
  * Ringers put down an item and ring. The device sets its status and sends an interrupt for each
  * ring; the controller holds one pending while the handler runs, so rings merge. The handler reads
- * and acknowledges the status, counts, and wakes. The reader takes note of the count, looks for
- * all items, and where one is missing sleeps until the count is another: a ring that is lost
- * leaves it asleep for ever.
+ * and acknowledges the status, counts, and wakes. Each of READERS readers takes note of the count, looks
+ * for all items, and where one is missing sleeps until the count is another: a ring that is lost
+ * leaves it asleep for ever. TIMED=N: the first N readers' sleeps may end at any time, and then they
+ * leave or look again; at least one reader's may not.
  *
  * With -DEVENTFD the device is ivshmem, which has no status: a ring adds to an eventfd of the peer's, and
  * the peer's emulator empties it, then sends the interrupt: kernel/doorbell_ivshmem.c.
@@ -20,13 +21,19 @@
 #ifndef RINGS
 #define RINGS 2
 #endif
+#ifndef READERS
+#define READERS 1
+#endif
+#ifndef TIMED
+#define TIMED 0
+#endif
 
 byte items;       /* put down, of RINGERS * RINGS */
 bool status;      /* the device's, set by a ring, cleared by an acknowledgement */
 bool pending;     /* the controller's: an interrupt that waits for the handler */
 bool added;       /* to the eventfd, and not taken out yet */
-byte interrupts;  /* the driver's count: how high does not matter, so modulo 8 */
-bool queued;      /* the reader is on the wait queue: a wake takes it off */
+byte interrupts;  /* the driver's count: of no account how high, so modulo 8 */
+bool queued[READERS]; /* the reader is on the wait queue: a wake takes it off */
 byte ringers_done;
 
 inline ring()
@@ -79,6 +86,20 @@ proctype ringer()
     ringers_done++
 }
 
+/* wake_up_all(). */
+inline wake()
+{
+    d_step {
+        queued[0] = false;
+#if READERS > 1 && !defined(WAKES_ONE)
+        queued[1] = false;
+#endif
+#if READERS > 2 && !defined(WAKES_ONE)
+        queued[2] = false;
+#endif
+    }
+}
+
 /* The interrupt is taken as often as one is pending; it does not interrupt itself. */
 proctype handler()
 {
@@ -99,11 +120,13 @@ end:
         :: seen
 #endif
 #ifdef WAKE_FIRST
-        queued = false;
+        wake();
         interrupts = (interrupts + 1) % 8;
 #else
         interrupts = (interrupts + 1) % 8;
-        queued = false;
+#ifndef NO_WAKE
+        wake();
+#endif
 #endif
 #ifdef BY_STATUS
         :: else
@@ -116,7 +139,18 @@ end:
     od
 }
 
-proctype reader()
+inline sleep(i)
+{
+    if
+    :: !queued[i]
+#if TIMED > 0
+    :: i < TIMED -> queued[i] = false
+    :: i < TIMED -> queued[i] = false; goto left
+#endif
+    fi
+}
+
+proctype reader(byte i)
 {
     byte noted;
     bool all;
@@ -137,18 +171,20 @@ proctype reader()
         /* wait_event(): on the queue, then the condition, then asleep. */
         do
 #ifdef LOOK_THEN_QUEUE
-        :: interrupts == noted -> queued = true; !queued
+        :: interrupts == noted -> queued[i] = true; sleep(i)
         :: interrupts != noted -> break
 #else
         :: true ->
-            queued = true;
+            queued[i] = true;
             if
-            :: interrupts != noted -> queued = false; break
-            :: else -> !queued
+            :: interrupts != noted -> queued[i] = false; break
+            :: else -> sleep(i)
             fi
 #endif
         od
-    od
+    od;
+left:
+    skip
 }
 
 init
@@ -164,6 +200,10 @@ init
         run emulator();
 #endif
         run handler();
-        run reader()
+        t = 0;
+        do
+        :: t < READERS -> run reader(t); t++
+        :: else -> break
+        od
     }
 }

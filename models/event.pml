@@ -2,9 +2,11 @@
 /*
  * event.pml - the event count: user/event.c, whose labels W1..W6, P1..P8 are used here
  *
- * Each writer puts down one item of its own with a plain store, then signals. Each waiter takes
- * one item, of any writer (BROADCAST: there is one item, which all see and no waiter takes). As
- * many are taken as put down, so a waiter that never gets one has lost a signal.
+ * Each writer puts down ITEMS items of its own, one after another, with a plain store each, and signals
+ * after each. Each waiter takes ROUNDS items, of any writer (BROADCAST: there is one writer, and a
+ * waiter waits for its first item, then for its second; no waiter takes them). There are as many as the
+ * waiters want, so a waiter that never gets one has lost a signal. A waiter that gives up (TIMED)
+ * prepares again, or leaves.
  *
  * Barrier: none given (default): membarrier by the waiter, and WAITING is 0 at the start. SEQ_CST: FENCED
  * is set from the start. REFUSED: WAITING is 0 at the start and there is no membarrier (FENCED in
@@ -15,11 +17,19 @@
  */
 #include "tso.pml"
 
-#define ITEM(t) (t) /* mem[0], mem[1]: 1 there, 2 taken */
+#define ITEM(t) (t) /* mem[0], mem[1]: how many that writer has put down */
 #define SEQ 2
 #define WAITING 3 /* 4 for each waiter, PARKED, FENCED */
 #define FENCED 1
 #define PARKED 2
+#ifndef ITEMS
+#define ITEMS 1
+#endif
+#ifndef ROUNDS
+#define ROUNDS 1
+#endif
+
+byte taken;
 
 #ifdef SHARED
 bool registered; /* with the kernel */
@@ -28,7 +38,9 @@ bool joined;     /* as the writers know it */
 
 inline wake(t)
 {
-#ifdef BROADCAST
+#if defined(NO_WAKE)
+    skip
+#elif defined(BROADCAST) && !defined(WAKES_ONE)
     futex_wake_all(t, SEQ)
 #else
     futex_wake_one(t, SEQ)
@@ -37,49 +49,59 @@ inline wake(t)
 
 proctype writer(byte t)
 {
-    byte n;
+    byte n, k;
 
-    store(t, ITEM(t), 1);                               /* W1 */
+    do
+    :: k < ITEMS ->
+        k++;
+#ifdef LOAD_BEFORE_STORE
+        n = mem[WAITING];
+#endif
+        store(t, ITEM(t), k);                           /* W1 */
 #ifdef SHARED
-    if
-    :: joined ->
-        n = mem[WAITING];                               /* W2 */
+        if
+        :: joined ->
+            n = mem[WAITING];                           /* W2 */
+            if
+            :: n == 0 -> goto done
+            :: else
+            fi
+        :: else
+        fi;
+#else
+#ifndef LOAD_BEFORE_STORE
+        load(t, n, WAITING);                            /* W2 */
+#endif
         if
         :: n == 0 -> goto done
         :: else
-        fi
-    :: else
-    fi;
-#else
-    load(t, n, WAITING);                                /* W2 */
-    if
-    :: n == 0 -> goto done
-    :: else
-    fi;
+        fi;
 #endif
 #ifndef NO_WRITER_FENCE
-    fence(t);                                           /* W3 */
+        fence(t);                                       /* W3 */
 #endif
-    n = mem[WAITING];
-    if
-    :: n < 4 -> goto done
-    :: else
-    fi;
+        n = mem[WAITING];
+        if
+        :: n < 4 -> goto done
+        :: else
+        fi;
 #ifdef PARKED_READ_EARLY
-    n = mem[WAITING];
+        n = mem[WAITING];
 #endif
 #ifndef NO_SEQ
-    atomic { fence(t) -> mem[SEQ]++ };                  /* W4 */
+        atomic { fence(t) -> mem[SEQ]++ };                  /* W4 */
 #endif
 #ifndef PARKED_READ_EARLY
-    n = mem[WAITING];                                   /* W5 */
+        n = mem[WAITING];                               /* W5 */
 #endif
-    if
-    :: n & PARKED -> wake(t)                            /* W6 */
-    :: else
-    fi;
+        if
+        :: n & PARKED -> wake(t)                        /* W6 */
+        :: else
+        fi;
 done:
-    n = 0
+        n = 0
+    :: else -> break
+    od
 }
 
 inline barrier_for(c)
@@ -118,6 +140,9 @@ inline wait_settled()
 #endif
         atomic { mem[WAITING] = mem[WAITING] | FENCED }; /* T3 */
 #endif
+#ifndef NO_T4
+        futex_wake_all(WRITERS + i, SEQ);               /* T4 */
+#endif
 #else
         mem[SEQ]++;
         asks = true;
@@ -143,43 +168,42 @@ inline leave()
 }
 
 /* True where there is something: what a program looks at, and takes. */
-#ifdef BROADCAST
-#define SOMETHING (mem[0] == 1)
-#define TAKE(got) got = SOMETHING
+#if defined(BROADCAST)
+#define SOMETHING (mem[0] > round)
 #elif WRITERS > 1
-#define SOMETHING (mem[0] == 1 || mem[1] == 1)
-#define TAKE(got)                                                                                  \
-    atomic {                                                                                       \
-        if                                                                                         \
-        :: mem[0] == 1 -> mem[0] = 2; got = true                                                   \
-        :: mem[1] == 1 -> mem[1] = 2; got = true                                                   \
-        :: else                                                                                    \
-        fi                                                                                         \
-    }
+#define SOMETHING (mem[0] + mem[1] > taken)
 #else
-#define SOMETHING (mem[0] == 1)
-#define TAKE(got)                                                                                  \
-    atomic {                                                                                       \
-        if                                                                                         \
-        :: mem[0] == 1 -> mem[0] = 2; got = true                                                   \
-        :: else                                                                                    \
-        fi                                                                                         \
-    }
+#define SOMETHING (mem[0] > taken)
 #endif
+
+inline take()
+{
+    atomic {
+        if
+#ifdef BROADCAST
+        :: SOMETHING -> got = true
+#else
+        :: SOMETHING -> got = true; taken++
+#endif
+        :: else
+        fi
+    }
+}
 
 proctype waiter(byte i)
 {
-    byte c, key, n;
+    byte c, key, n, round;
     bool got;
 #ifdef REFUSED
     bool over, asks;
 #endif
 
     do
-    :: true ->
-        TAKE(got);
+    :: round == ROUNDS -> break
+    :: else ->
+        take();
         if
-        :: got -> break
+        :: atomic { got -> got = false; round++ }; goto next
         :: else
         fi;
 #ifdef BARRIER_FIRST
@@ -191,6 +215,8 @@ proctype waiter(byte i)
 #ifdef ASKED_AT_ONCE
         atomic { mem[WAITING] = mem[WAITING] | FENCED };
 #endif
+#elif defined(NOT_COUNTED)
+        c = mem[WAITING];
 #else
         atomic { c = mem[WAITING]; mem[WAITING] = mem[WAITING] + 4 }; /* P1 */
 #endif
@@ -198,10 +224,12 @@ proctype waiter(byte i)
         barrier_for(c);                                 /* P2 */
 #endif
         key = mem[SEQ];                                 /* P3 */
+#ifndef NO_LOOK
         if
         :: SOMETHING -> goto away                       /* P4: cancel */
         :: else
         fi;
+#endif
 #ifdef KEY_AFTER_LOOK
         key = mem[SEQ];
 #endif
@@ -212,7 +240,7 @@ proctype waiter(byte i)
         :: mem[SEQ] != key -> goto away_or_gone         /* P5 */
         :: true
         fi;
-#ifndef PARKED_AFTER
+#if !defined(PARKED_AFTER) && !defined(NO_PARKED)
 #ifdef REFUSED
         atomic { n = mem[WAITING]; mem[WAITING] = mem[WAITING] | PARKED }; /* P6 */
 #ifdef ASKED_AT_ONCE
@@ -235,6 +263,16 @@ proctype waiter(byte i)
         do
         :: mem[SEQ] == key -> futex_wait(i, SEQ, key)   /* P7 */
         :: mem[SEQ] != key -> break
+#if TIMED > 0
+        /* The deadline, and the look that comes after it. */
+        :: mem[SEQ] == key && i < TIMED ->
+            leave();
+            d_step { c = 0; key = 0; n = 0 };
+            if
+            :: true -> goto next /* prepares again */
+            :: goto gives_up
+            fi
+#endif
         od;
 #endif
 #ifdef PARKED_AFTER
@@ -245,7 +283,9 @@ away_or_gone:
         goto gone;
 #endif
 away:
+#ifndef NOT_COUNTED
         leave();                                        /* P8 */
+#endif
 gone:
         skip;
 #ifdef ASKED_AFTER_LEAVING
@@ -257,8 +297,12 @@ gone:
 #ifdef REFUSED
         d_step { over = false; asks = false; n = 0 };
 #endif
-        d_step { c = 0; key = 0 }
-    od
+        d_step { c = 0; key = 0; n = 0 };
+next:
+        skip
+    od;
+gives_up:
+    skip
 }
 
 #ifdef SHARED
@@ -288,7 +332,11 @@ init
         mem[WAITING] = FENCED;
 #endif
         do
+#ifdef DIRECT
+        :: t < WRITERS -> run writer(t); t++
+#else
         :: t < WRITERS -> run writer(t); run drain(t); t++
+#endif
         :: else -> break
         od;
         t = 0;

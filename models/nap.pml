@@ -4,9 +4,15 @@
  *
  * Each writer puts down its items one after another with plain stores, and kicks after each. The
  * napper looks for all of them, and naps without limit where one is missing: a kick that is
- * lost leaves it asleep for ever.
+ * lost leaves it asleep for ever. One napper: a nap word has one owner. NAPS=N: its first N naps are
+ * limited, and may end at any time; the ones after that are not, because a napper that wakes by itself
+ * does not show a lost kick.
  */
 #include "tso.pml"
+
+#ifndef NAPS
+#define NAPS 0
+#endif
 
 #ifndef ITEMS
 #define ITEMS 1
@@ -16,7 +22,9 @@
 #define NAPPING 1
 #define KICKED 2
 
-#if WRITERS > 1
+#if WRITERS > 2
+#define ALL (mem[0] == ITEMS && mem[1] == ITEMS && mem[2] == ITEMS)
+#elif WRITERS > 1
 #define ALL (mem[0] == ITEMS && mem[1] == ITEMS)
 #else
 #define ALL (mem[0] == ITEMS)
@@ -66,6 +74,9 @@ proctype writer(byte me)
 proctype napper()
 {
     byte was;
+#if NAPS > 0
+    byte naps;
+#endif
 
     do
     :: true ->
@@ -91,6 +102,14 @@ proctype napper()
             sleep_blindly(0, WORD)
 #else
             futex_wait(0, WORD, NAPPING)
+#endif
+#if NAPS > 0
+        :: was == AWAKE && mem[WORD] == NAPPING && naps < NAPS -> naps++; break
+        :: atomic { was == AWAKE && mem[WORD] == NAPPING && naps < NAPS -> sleeps_on[0] = WORD + 1 };
+            if /* asleep until its limit, or until it is woken */
+            :: sleeps_on[0] == 0
+            :: atomic { sleeps_on[0] != 0 -> sleeps_on[0] = 0; naps++ }; break
+            fi
 #endif
         :: was != AWAKE || mem[WORD] != NAPPING -> break
         od;

@@ -5,7 +5,8 @@
  *
  * Node c + 1 is core c's; 0 is no node. The word's two parts have a cell each, because HELD is
  * stored to as a byte; an exchange of the word sees both at once. Claimed as for ticket.pml, but
- * for the order, which is that of the exchanges of the word: `came` and `served` count it.
+ * for the order, which is that of the exchanges of the word: `came` and `served` count it. TRYLOCK: any
+ * of them may try once instead of waiting. There is no lock with a deadline, and so no TIMED.
  */
 #ifndef CORES
 #define CORES 2
@@ -64,6 +65,22 @@ proctype thread(byte c)
 
     do
     :: n < SECTIONS ->
+#ifdef TRYLOCK
+        if
+        :: atomic {
+               dsb(c) ->
+               if
+#ifdef TRIES_HELD_ONLY
+               :: !mem[HELD] -> visible(c, HELD, 1); arrives(); goto in
+#else
+               :: !mem[LAST] && !mem[HELD] -> visible(c, HELD, 1); arrives(); goto in
+#endif
+               :: else -> goto done
+               fi
+           }
+        :: true
+        fi;
+#endif
         store(c, NEXT(c + 1), 0);
         store(c, TURN(c + 1), 0);
         atomic {
@@ -124,7 +141,8 @@ in:
         store(c, DATA, served);
         store(c, HELD, 0);
         unlock_event(c);
-        d_step { before = 0; next = 0; v = 0; place = 0; n++ }
+done:
+        atomic { before = 0; next = 0; v = 0; place = 0; n++ }
     :: else -> break
     od
 }

@@ -3,7 +3,8 @@
  * ticket.pml - the ticket lock of xsc/lock.h, its waiters in WFE: user/lock.c
  *
  * CORES threads take it SECTIONS times each. Claimed: at most one is in, they get in by the order of
- * their tickets, what one wrote the next one sees, and no waiter is forgotten in a WFE.
+ * their tickets, what one wrote the next one sees, and none of them is forgotten in a WFE. TRYLOCK: any
+ * of them may try once instead of waiting. There is no lock with a deadline, and so no TIMED.
  */
 #ifndef CORES
 #define CORES 2
@@ -25,6 +26,25 @@ proctype thread(byte c)
 
     do
     :: n < SECTIONS ->
+#ifdef TRYLOCK
+        if
+#ifdef TRIES_IN_TWO_STEPS
+        :: mem[NEXT] == mem[OWNER] ->
+               atomic { dsb(c) -> mine = mem[NEXT]; visible(c, NEXT, mine + 1) };
+               goto in
+        :: mem[NEXT] != mem[OWNER] -> goto done
+#else
+        :: atomic {
+               dsb(c) ->
+               if
+               :: mem[NEXT] == mem[OWNER] -> mine = mem[NEXT]; visible(c, NEXT, mine + 1); goto in
+               :: else -> goto done
+               fi
+           }
+#endif
+        :: true
+        fi;
+#endif
 #ifdef TICKET_IN_TWO_STEPS
         mine = mem[NEXT];
         atomic { dsb(c) -> visible(c, NEXT, mine + 1) };
@@ -45,6 +65,7 @@ proctype thread(byte c)
             wfe(c)
         od;
 
+in:
         inside++;
         assert(inside == 1);
         assert(mem[DATA] == mine);
@@ -64,7 +85,8 @@ proctype thread(byte c)
         sev();
 #endif
 #endif
-        d_step { mine = 0; v = 0; n++ }
+done:
+        atomic { mine = 0; v = 0; n++ }
     :: else -> break
     od
 }

@@ -11,6 +11,9 @@
  * done and nothing is owed, those still asleep may go: so a waiter that cannot get on is one that is
  * owed a wake.
  *
+ * SETTLES: a waiter of an event that no barrier reached moves the word on by itself (T2), and wakes all
+ * (T4). A waiter that returns for that alone has not answered a writer's wake.
+ *
  * Memory is sequentially consistent here: the store-buffer part of the argument, a fence on either side
  * of (W1, seconds) and (seconds, P3), is that of park.pml. The order of the steps is this model's.
  */
@@ -32,10 +35,17 @@
 
 byte word, parked, seconds, done;
 byte asleep[WAITERS]; /* 0, FIRST or SECOND */
-byte woken[WAITERS]; /* by which wake: a store's number + 1; EVERY_SECOND: with all of SECOND */
+byte woken[WAITERS]; /* by whose wake: a store's number + 1; EVERY_SECOND: woken with all of SECOND */
 bool inside[WAITERS];
 byte old[WAITERS];
-byte owed[WRITERS * STORES]; /* by each store: to which waiters, a bit each; 0: nothing more */
+#ifdef SETTLES
+byte stores; /* of the writers */
+byte stores_seen[WAITERS];
+#define ANSWERED(me) (stores != stores_seen[me])
+#else
+#define ANSWERED(me) true
+#endif
+byte owed[WRITERS * STORES]; /* by each store: to which waiter, a bit each; 0: nothing more */
 
 #if WRITERS * STORES > 3
 #define NOTHING_OWED (!owed[0] && !owed[1] && !owed[2] && !owed[3])
@@ -121,6 +131,9 @@ proctype writer(byte t)
             :: else -> break
             od;
             i = 0;
+#ifdef SETTLES
+            stores++;
+#endif
             word++
         };
         if                                              /* W3 */
@@ -147,7 +160,7 @@ inline settle(met)
     do
     :: k < WRITERS * STORES ->
         if
-        :: met && woken[me] == k + 1 -> owed[k] = 0
+        :: met && woken[me] == k + 1 && ANSWERED(me) -> owed[k] = 0
         :: else -> owed[k] = owed[k] & (255 - (1 << me))
         fi;
         k++
@@ -188,7 +201,11 @@ proctype waiter(byte me)
 
     do
     :: round < ROUNDS ->
+#ifdef SETTLES
+        atomic { class = FIRST; old[me] = word; stores_seen[me] = stores };
+#else
         atomic { class = FIRST; old[me] = word };
+#endif
         atomic { parked++; inside[me] = true };         /* P1 */
         do
         :: met || over -> break
@@ -226,6 +243,9 @@ proctype waiter(byte me)
             :: class == SECOND -> seconds--
             :: else
             fi;
+#ifdef SETTLES
+            stores_seen[me] = 0;
+#endif
             parked--; inside[me] = false; woken[me] = 0; old[me] = 0;
             over = false; passed = false; met = false; class = 0;
             round++
@@ -233,6 +253,18 @@ proctype waiter(byte me)
     :: else -> break
     od
 }
+
+#ifdef SETTLES
+proctype settles()
+{
+    byte i;
+
+    word++;                                             /* T2 */
+#ifndef NO_T4
+    d_step { wake_all(FIRST); wake_all(SECOND) }        /* T4 */
+#endif
+}
+#endif
 
 init
 {
@@ -243,6 +275,9 @@ init
         :: t < WAITERS -> run waiter(t); t++
         :: else -> break
         od;
+#ifdef SETTLES
+        run settles();
+#endif
         t = 0;
         do
         :: t < WRITERS -> run writer(t); t++

@@ -3,8 +3,9 @@
 #
 # check.sh [--fast | --long] [STAGE...]: build and test everything, stage by stage. --fast: what needs
 # neither another CPU's compiler nor an emulator, under two minutes. --long: what takes hours and finds
-# the more the longer it runs: chaos, fuzzing, and every mutation of the core. The last line is "N passed,
-# N failed, N skipped"; exit 1 when anything failed or nothing ran. A build counts as one test.
+# the more the longer it runs: chaos, fuzzing, every mutation of the core, and the largest models. The
+# last line is "N passed, N failed, N skipped"; exit 1 when anything failed or nothing ran. A build counts
+# as one test.
 #
 # XSC_TEST_TIMEOUT_FACTOR=N makes all time limits N times as long, for a slow or a loaded machine.
 # Of --long: XSC_LONG_CHAOS operations (10^9), XSC_LONG_FUZZ runs of each fuzz target (2 * 10^6), and
@@ -18,7 +19,7 @@ chaos=500000      # operations of chaos, where it is not the release stage's own
 
 case ${1-} in
 --fast) stages='release-fast asan-ubsan-fast'; shift ;;
---long) stages='long-chaos long-fuzz long-mutants'; shift ;;
+--long) stages='long-chaos long-fuzz long-mutants long-models'; shift ;;
 -*) echo "usage: check.sh [--fast | --long] [STAGE...]; stages: $stages" >&2; exit 2 ;;
 esac
 [ $# -eq 0 ] || stages=$*
@@ -109,6 +110,7 @@ run_stage() {
         done
         ;;
     long-mutants) long mutants tests/unit/mutants.sh ;;
+    long-models) long models env XSC_MODELS=long models/run.sh ;;
     *) echo "check.sh: no stage $stage" >&2; exit 2 ;;
     esac
 }

@@ -27,7 +27,9 @@
  * lock's sleep; the ticket lock's yield, which helps equals only, and under a real-time policy
  * (SCHED_FIFO, SCHED_RR, SCHED_DEADLINE) nap after some two milliseconds, for a sixteenth of the
  * wait so far and a millisecond at most, so that an owner of lower priority on the same CPU goes
- * on. Such a waiter notices its turn so much later.
+ * on. Such a waiter notices its turn so much later. A thread that has waited 10 ms for a mutex gets it
+ * next, whatever its priority: then a waiter of higher priority may find the mutex free and wait for
+ * that thread to run.
  *
  * WHAT IS PROMISED
  *
@@ -50,9 +52,10 @@
  *   ticket lock. Threads of one process only. Not to be copied or moved while in use.
  * - No allocation; errno is left alone; not cancellation points. Not for signal handlers, but for
  *   trylock and the unlock that goes with it. Stack: as said in xsc/wait.h.
- * - After fork() the child has a copy of the lock. It may use a mutex or a ticket lock as it is if
- *   no thread of the parent but the one that forked held it or (ticket) waited for it at the fork;
- *   a queue lock if none did either. Any other it must initialise again.
+ * - After fork() the child has a copy of the lock, and none of the threads that waited for it. It may
+ *   use it as it is if at the fork no thread waited for it, and none but the one that forked held it
+ *   (a queue lock: none at all). Otherwise, and wherever it can't know, it gives the lock all zeroes
+ *   again instead of unlocking it: what a waiter of the parent reserved stays reserved for ever.
  *
  * WHAT IT COSTS. A lock without contention: one atomic operation to lock. To unlock: a mutex,
  * two loads and a store; a queue lock, a store and a load; no atomic operation, where the process

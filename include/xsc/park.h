@@ -78,6 +78,17 @@
  *   statically linked, has an xsc_parked[] of its own.
  * - The plain forms are for one process. Words in memory that other processes write or wait
  *   for take the _shared forms, on both sides.
+ * - Waiters of one word with unlike conditions and unlike priorities: xsc_unpark_one() ends a wait
+ *   whose condition is met, but a waiter that has already been woken without success comes after
+ *   those that have not, whatever its priority. Use xsc_unpark_all() where that matters.
+ * - Words that overlap (8 bytes, and a byte of them): use xsc_unpark_all(), and in the _shared forms
+ *   of an 8-byte word expect a wake of the smaller one up to a second late.
+ * - fork() in a signal handler that interrupted a park, a lock or a wait for an event: the child may
+ *   exec or _exit. If its handler returns, the call goes on in the child, where its count is another
+ *   process's: it may not be woken, and may disturb the counts of the child's other threads.
+ * - A signal handler that interrupted a park and blocks holds up the wake that this thread may have
+ *   been given, until it returns. One that leaves by siglongjmp() leaves the thread counted: waits go
+ *   on correctly, and unparks in that bucket (signals of that event) stay slow.
  *
  * SHARED FORMS
  *
