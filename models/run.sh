@@ -110,7 +110,7 @@ check holds park.pml 'three waiters, two may give up at any time' $own $three -D
 check holds park.pml 'two waiters, two rounds each, one may give up at any time' $own $two -DROUNDS=2 -DTIMED=1
 check holds park.pml 'fences, two waiters, one may give up at any time' $own -DSEQ_CST $two -DTIMED=1
 check holds park.pml 'from nothing to fences, asleep as SECOND until T2, one may give up' $own -DREFUSED -DSETTLES_AS_SECOND $two -DTIMED=1
-# A fault of user/park.c as it is: the store whose writer missed P1 has no wake of its own.
+# The store whose writer missed P1 has no wake of its own.
 check lost park.pml 'from nothing to fences, asleep as FIRST until T2: takes the wake of another store' $own -DREFUSED $two
 check holds park.pml 'to fences and back, two waiters, one may give up' $own -DRELIEF $two -DTIMED=1
 check lost park.pml 'a discarded wake is not passed on' $own $two -DNO_PASS_ON

@@ -60,7 +60,8 @@
  * the first park), or SEQ_CST was selected. P1 found no FENCED, and P2 can't reach the writers: it
  * is a fence, and the waiter goes on like this:
  *
- *     T1  P3 and P4, but it sleeps until XSC_SETTLE_NS after P1 at most
+ *     T1  P3 and P4, but it sleeps until XSC_SETTLE_NS after P1 at most, and as SECOND (DISCARDED
+ *         WAKES, below)
  *     T2  P3 once more; changed: P6
  *     T3  FENCED on in xsc_parked[b] (atomic)
  *     T4  P3 to P5 without limit
@@ -83,6 +84,10 @@
  *     fences, Q fences.
  *     older than P1 of S: the load was satisfied XSC_SETTLE_NS before T3 or earlier. W1 is visible
  *     by T3, T3 is before Q's P1, and Q's P3 sees W1.
+ *
+ * S sleeps as SECOND in T1 because a store that it was missed with has no W4: were S a FIRST, the W4 of
+ * another store could choose it, S would return because of the first, and the waiter that the other
+ * store was for would sleep on. As SECOND it takes a wake from no other waiter.
  *
  * So Q may rely on FENCED from the moment at which it is set, whatever a writer that loaded 0
  * earlier is doing. That S stays counted is what this rests on: T3 after P6, or before T2, would
@@ -428,10 +433,15 @@ static bool pass_on(const struct parking *p, uint32_t generation)
  * this process is not, or no longer, of the generation in which a private waiter was counted.
  */
 static bool sleep_until_met(const struct parking *p, uint64_t deadline_ns, uint64_t every_ns,
-                            uint32_t generation)
+                            uint32_t generation, bool second)
 {
-    bool second = false, over = false, met = xsc_watch_met(p->watch);
     uint64_t refused_ns = 0;
+
+    if (second) { /* T1; a shared waiter, and one for 8 bytes, is none */
+        xsc_heads_enter(seconds_of(p->watch->word), generation);
+        xsc_fence();
+    }
+    bool over = false, met = xsc_watch_met(p->watch);
 
     while (!met && !over) {
         const uint64_t until_ns = xsc_next_look(deadline_ns, every_ns);
@@ -555,13 +565,13 @@ static bool sleep_unreached(const struct parking *p, uint32_t b, uint64_t deadli
                             uint32_t generation)
 {
     const uint64_t settled_ns = xsc_next_look(deadline_ns, XSC_SETTLE_NS);
-    const bool met = sleep_until_met(p, settled_ns, XSC_FOREVER, generation);
+    const bool met = sleep_until_met(p, settled_ns, XSC_FOREVER, generation, p->watch->size < 8);
 
     if (met || settled_ns == deadline_ns || generation != xsc_generation()) {
         return met;
     }
     ask_for_fences(b);
-    return sleep_until_met(p, deadline_ns, XSC_FOREVER, generation);
+    return sleep_until_met(p, deadline_ns, XSC_FOREVER, generation, false);
 }
 
 /* P1 to P6. */
@@ -575,7 +585,7 @@ static bool park_counted(const struct parking *p, uint64_t deadline_ns, uint32_t
     }
     const uint32_t before = xsc_heads_enter(&xsc_parked[b], generation);
     const bool met = reach_writers(b, before)
-                         ? sleep_until_met(p, deadline_ns, XSC_FOREVER, generation)
+                         ? sleep_until_met(p, deadline_ns, XSC_FOREVER, generation, false)
                          : sleep_unreached(p, b, deadline_ns, generation);
 
     xsc_heads_leave(&xsc_parked[b], generation);
@@ -604,7 +614,7 @@ static bool park_private(void *arg, uint64_t deadline_ns)
 
 static bool park_shared(void *arg, uint64_t deadline_ns)
 {
-    return sleep_until_met(arg, deadline_ns, XSC_LOOK_SHARED_NS, 0);
+    return sleep_until_met(arg, deadline_ns, XSC_LOOK_SHARED_NS, 0, false);
 }
 
 int xsc_park_slow(const struct xsc_watch *watch, uint64_t timeout_ns)

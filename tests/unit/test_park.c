@@ -72,7 +72,11 @@ static void fences_where_registration_is_refused(void **state)
     assert_int_equal(os.barriers[0], 0);
     os.in_sleep = store_and_unpark;
     assert_int_equal(xsc_park_u32(word.u32, 0, XSC_FOREVER), 0);
-    assert_int_equal(os.wakes, 1);
+    /* Until its writers fence it takes no wake from another: as SECOND, which the second call wakes. */
+    assert_int_equal(os.slept_bits, 0x10);
+    assert_int_equal(os.wakes, 2);
+    assert_int_equal(os.woke_bits, 0x10);
+    assert_int_equal(*seconds_of(&word), 0);
     assert_int_equal(bucket(), 0); /* no park has lasted: writers need not fence */
 }
 
@@ -451,6 +455,7 @@ static void a_discarded_wake_is_passed_on(void **state)
         setup(state);
         xsc_park_init(quiet ? XSC_PARK_ASYMMETRIC : XSC_PARK_SEQ_CST);
         xsc_parked[xsc_park_bucket(&word)] += PARKED_ONE; /* another one */
+        xsc_parked[xsc_park_bucket(&word)] |= quiet ? 0 : XSC_PARK_FENCED;
         os.in_sleep = woken_for_another;
         assert_int_equal(xsc_park_u32(&word.u32[0], 0, XSC_FOREVER), 0);
         assert_int_equal(os.sleeps, 2);
