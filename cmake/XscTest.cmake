@@ -17,6 +17,9 @@ endif()
 # xsc_skip_test(NAME name LABEL label WHY text): a test that this build can't run, and says so.
 function(xsc_skip_test)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;LABEL;WHY" "")
+    if(arg_WHY MATCHES "'")
+        message(FATAL_ERROR "xsc_skip_test(${arg_NAME}): WHY stands in single quotes of the shell")
+    endif()
     xsc_add_test(NAME ${arg_NAME} LABEL ${arg_LABEL}
                  COMMAND sh -c "echo 'skipped: ${arg_WHY}'; exit 77")
 endfunction()
