@@ -126,8 +126,11 @@ static uint32_t count_symbols(const struct image *v)
 
 static clock_fn *find_clock(void)
 {
+    const int saved = errno;
     const uintptr_t base = getauxval(AT_SYSINFO_EHDR);
     struct image v = {0};
+
+    errno = saved; /* ENOENT where the kernel, or an emulator, gives no vDSO */
 
     if (!base || !find_tables(base, &v)) {
         return NULL;

@@ -68,7 +68,8 @@ static void an_unlock_wakes_a_parked_waiter(void **state)
     for (int seq_cst = 0; seq_cst < 2; seq_cst++) {
         fresh(state);
         xsc_park_init(seq_cst ? XSC_PARK_SEQ_CST : XSC_PARK_ASYMMETRIC);
-        xsc_parked[xsc_park_bucket(&m)] = seq_cst ? XSC_PARK_FENCED : 0; /* a park has lasted before */
+        xsc_parked[xsc_park_bucket(&m)] = seq_cst ? XSC_PARK_FENCED
+                                                  : 0; /* a park has lasted before */
         hold();
         os.in_sleep = unlock_and_see;
         xsc_mutex_lock(&m);
