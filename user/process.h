@@ -48,9 +48,10 @@ static inline uint32_t xsc_heads_of(uint32_t word, uint32_t generation)
     return (word & XSC_HEADS_GENERATION) == generation ? (word & XSC_HEADS_COUNT) / XSC_HEAD : 0;
 }
 
+/* Acquires what those wrote that have left. */
 static inline uint32_t xsc_heads(const uint32_t *heads)
 {
-    const uint32_t word = __atomic_load_n(heads, __ATOMIC_RELAXED);
+    const uint32_t word = __atomic_load_n(heads, __ATOMIC_ACQUIRE);
 
     return word & XSC_HEADS_COUNT ? xsc_heads_of(word, xsc_generation()) : 0;
 }
