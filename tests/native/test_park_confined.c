@@ -111,7 +111,7 @@ static void *take_part(void *arg)
          * is so busy that a park has been seen to cost milliseconds: the other parks.
          */
         if (i % 2500 == (second ? 0 : 1250)) {
-            spin_for(20 * MS);
+            spin_for(60 * MS);
         } else if (next_random(&random) % 16 == 0) {
             spin_for(18000 + (random >> 32) % 10000);
         }
