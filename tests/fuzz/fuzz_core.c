@@ -179,7 +179,9 @@ static void try_policy(struct bytes *b)
         const uint64_t ns = next_magnitude(b) >> 15; /* below 2^49 */
 
         for (unsigned repeats = 1 + (what & 0x40 ? next_byte(b) : 0); repeats; repeats--) {
-            const struct xsc_plan plan = xsc_policy_plan(&site, &c, crowded);
+            const struct xsc_plan plan = xsc_policy_plan(&site, &c, XSC_NEVER, crowded);
+            const struct xsc_outcome was = {
+                .ns = ns, .timeout_ns = XSC_NEVER, .starved = what % 32 == 2};
 
             waits++;
             MUST(plan.nap_ns == XSC_NEVER || plan.nap_ns >= plan.watch_ns);
@@ -190,7 +192,7 @@ static void try_policy(struct bytes *b)
                 MUST(ours <= 2 * watch);
                 MUST(ours <= 2 * park);
             }
-            xsc_policy_learn(&site, &c, &plan, ns, what % 32 == 2, &scratch);
+            xsc_policy_learn(&site, &c, &plan, &was, &scratch);
             if (ours > 1ull << 58 || watch > 1ull << 58) {
                 return;
             }
