@@ -89,6 +89,6 @@ int xsc_idle_asked(uint64_t *max_sleep_ns)
                   : us == 100 ? "idle governor: on, naps of at most 100 us (XSC_IDLE_SLEEP)"
                               : "idle governor: on, naps of at most 200 us (XSC_IDLE_SLEEP)");
     }
-    *max_sleep_ns = us * 1000u;
+    *max_sleep_ns = (uint64_t)us * 1000u;
     return 0;
 }
