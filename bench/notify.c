@@ -203,7 +203,7 @@ static void run(const struct bench_options *o)
 {
     const unsigned rounds = bench_rounds(o, ROUNDS);
     const uint32_t calls = bench_iterations(o, CALLS);
-    struct bench_table *t = bench_table_new("A store and a notification, with nobody waiting",
+    struct bench_table *t = bench_table_new("A store and a notification, with no thread waiting",
                                             metrics, METRICS, CONTENDERS, rounds);
 
     contenders[STD_ATOMIC].loop = bench_notify_std_atomic(0);

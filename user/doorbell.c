@@ -143,10 +143,10 @@ int xsc_doorbell_open(struct xsc_doorbell *bell, const char *path)
 
 int xsc_doorbell_close(struct xsc_doorbell *bell)
 {
-    const struct xsc_watch nobody = {.word = bell ? &bell->inside : NULL,
-                                     .mask = UINT32_MAX,
-                                     .size = sizeof(uint32_t),
-                                     .until = XSC_UNTIL_EQUAL};
+    const struct xsc_watch none_inside = {.word = bell ? &bell->inside : NULL,
+                                          .mask = UINT32_MAX,
+                                          .size = sizeof(uint32_t),
+                                          .until = XSC_UNTIL_EQUAL};
 
     if (!bell) {
         return -EINVAL;
@@ -159,7 +159,7 @@ int xsc_doorbell_close(struct xsc_doorbell *bell)
         xsc_bell_ring(bell->fd, bell->device, 0);
     }
     if (xsc_heads(&bell->inside)) { /* of this process: a parent's threads are not inside here */
-        xsc_wait_slow(&nobody, XSC_FOREVER);
+        xsc_wait_slow(&none_inside, XSC_FOREVER);
     }
     if (bell->spare >> 32 == (uint32_t)xsc_port_process()) {
         xsc_bell_close((int)(uint32_t)bell->spare);

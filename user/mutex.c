@@ -104,7 +104,7 @@ extern inline bool xsc_mutex_has_waiters(const struct xsc_mutex *m);
 #define PATIENCE_NS 10000000u /* several time slices: a preempted waiter is not yet starving */
 #define SPINS 8               /* looks before the first park, */
 #define FIRST_PAUSE 2         /* each twice as far from the last: hints between them */
-#define SOMEBODY 2u           /* in xsc_parked[]: one parked thread */
+#define ONE_PARKED 2u         /* in xsc_parked[]: one parked thread */
 
 #define FLAGS (XSC_MUTEX_HELD | XSC_MUTEX_PARKED | XSC_MUTEX_RESERVED)
 
@@ -131,7 +131,7 @@ static bool take(const struct contender *c, uint32_t *was)
     const uint32_t *parked = &xsc_parked[xsc_park_bucket(c->m)];
 
     while (may_take(c, *was)) {
-        const bool others = __atomic_load_n(parked, __ATOMIC_RELAXED) >= SOMEBODY;
+        const bool others = __atomic_load_n(parked, __ATOMIC_RELAXED) >= ONE_PARKED;
         uint32_t to = *was | XSC_MUTEX_HELD;
 
         if (c->reserved) {
